@@ -1,0 +1,1 @@
+"""The domain model: names, values and errors.  Standard library only, no I/O."""

@@ -1,0 +1,148 @@
+"""Everything that can go wrong, one class per cause, each with a stable code.
+
+    ConfigError
+      RequestInvalid              the request itself is malformed
+        NameInvalid               a service name is not in the grammar
+        DocumentInvalid           a document does not parse or breaks a bound
+          DocumentTooLarge
+        MediaTypeUnsupported
+      NotFound
+        ServiceNotFound
+        VersionNotFound
+        VersionDeleted            the version is a tombstone
+      Conflict                    the request is right, the state forbids it
+        ServiceExists
+        ServiceEnabled            only a disabled service can be deleted
+        PathConflict              the file cannot stand where it should
+        RequestIdReused           the request id belongs to another write
+      PreconditionFailed          compare-and-set: the state is not the one named
+      Unavailable                 nothing wrong with the request; try again
+        WriteFailed               nothing was written
+        OutcomeUnknown            written or not: ask again with the request id
+        StoreDiverged             main was moved to history the gate refuses
+        QueueFull
+        ServiceClosed
+      RepositoryUnusable          the repository cannot be opened as it is
+        RepositoryLocked          another process serves it
+      SettingInvalid              a flag, variable or file that sets up the server is wrong
+
+Lower layers raise these and know nothing of HTTP; `configsvc.api.problems`
+holds the one table from class to status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class ConfigError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        message: One sentence that names the value and what was expected.
+        details: Findings as plain JSON data, for the answer's `details`.
+    """
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, details: Sequence[Mapping[str, object]] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+
+
+class RequestInvalid(ConfigError):
+    code = "request-invalid"
+
+
+class NameInvalid(RequestInvalid):
+    code = "name-invalid"
+
+
+class DocumentInvalid(RequestInvalid):
+    code = "document-invalid"
+
+
+class DocumentTooLarge(DocumentInvalid):
+    code = "document-too-large"
+
+
+class MediaTypeUnsupported(RequestInvalid):
+    code = "media-type-unsupported"
+
+
+class NotFound(ConfigError):
+    code = "not-found"
+
+
+class ServiceNotFound(NotFound):
+    code = "service-not-found"
+
+
+class VersionNotFound(NotFound):
+    code = "version-not-found"
+
+
+class VersionDeleted(NotFound):
+    code = "version-deleted"
+
+
+class Conflict(ConfigError):
+    code = "conflict"
+
+
+class ServiceExists(Conflict):
+    code = "service-exists"
+
+
+class ServiceEnabled(Conflict):
+    code = "service-enabled"
+
+
+class PathConflict(Conflict):
+    code = "path-conflict"
+
+
+class RequestIdReused(Conflict):
+    code = "request-id-reused"
+
+
+class PreconditionFailed(ConfigError):
+    code = "precondition-failed"
+
+
+class Unavailable(ConfigError):
+    code = "unavailable"
+
+
+class WriteFailed(Unavailable):
+    code = "write-failed"
+
+
+class OutcomeUnknown(Unavailable):
+    code = "outcome-unknown"
+
+
+class StoreDiverged(Unavailable):
+    code = "diverged"
+
+
+class QueueFull(Unavailable):
+    code = "queue-full"
+
+
+class ServiceClosed(Unavailable):
+    code = "shutting-down"
+
+
+class RepositoryUnusable(ConfigError):
+    code = "repository-unusable"
+
+
+class RepositoryLocked(RepositoryUnusable):
+    code = "repository-locked"
+
+
+class SettingInvalid(ConfigError):
+    code = "setting-invalid"
