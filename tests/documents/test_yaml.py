@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configsvc.core.errors import DocumentInvalid, DocumentTooLarge
+from configsvc.documents import yaml as documents_yaml
+from configsvc.documents.bounds import DEFAULT_BOUNDS as BOUNDS
+from configsvc.documents.yaml import parse_yaml
+from tests.documents.cases import beside, cases, parse
+
+MIB = 1 << 20
+STRING_TAG = "tag:yaml.org,2002:str"
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), max_size=12)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=15,
+)
+OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
+
+
+@pytest.fixture(params=["libyaml", "python"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test with each of PyYAML's two parsers."""
+    name = str(request.param)
+    if name == "python":
+        monkeypatch.setattr(documents_yaml, "_LOADER", yaml.SafeLoader)
+    elif not yaml.__with_libyaml__:
+        pytest.skip("PyYAML was built without libyaml")
+    return name
+
+
+def refusal(data: bytes, **limits: int) -> str:
+    with pytest.raises(DocumentInvalid) as refused:
+        parse_yaml(data, bounds=replace(BOUNDS, **limits))
+    return refused.value.message
+
+
+def read_or_refuse(data: bytes) -> dict[str, object] | DocumentInvalid:
+    try:
+        return parse_yaml(data, bounds=BOUNDS)
+    except DocumentInvalid as error:
+        return error
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize("case", cases("positive", "yaml"), ids=lambda case: case.stem)
+def test_a_document_is_read_as_its_file_says(case: Path) -> None:
+    expected = json.loads(beside(case, ".value").read_text())
+    value = parse(case)
+    assert json.dumps(value) == json.dumps(expected)
+
+
+@pytest.mark.parametrize("case", cases("negative", "yaml"), ids=lambda case: case.stem)
+def test_what_is_not_our_yaml_is_refused_at_its_place(case: Path, loader: str) -> None:
+    with pytest.raises(DocumentInvalid) as refused:
+        parse(case)
+    (found,) = refused.value.details
+    place, pointer, message = beside(case, ".expected").read_text().rstrip("\n").split(" ", 2)
+    if loader == "python" and message.startswith("not YAML"):
+        return  # each parser has its own idea of where a syntax error is
+    assert f"{found['line']}:{found['column']}" == place
+    assert (found["pointer"] or "-") == pointer
+    assert str(found["message"]).startswith(message)
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xef\xbb\xbfa: 1", "line 1, column 1: byte order mark"),
+        (b"a: \xff", "line 1, column 4: byte 0xff (expected: UTF-8)"),
+        ("a: 1".encode("utf-16"), "line 1, column 1: byte 0xff"),
+        ("a: 1".encode("utf-16-be"), "line 1, column 1: character U+0000"),
+        ("é: 1\né: ".encode() + b"\xe9", "line 2, column 4: byte 0xe9"),
+    ],
+)
+def test_other_encodings_are_refused(data: bytes, message: str) -> None:
+    assert refusal(data).startswith(message)
+
+
+class QuotingDumper(yaml.SafeDumper):
+    """Quotes every string: what PyYAML leaves plain is a string in YAML 1.1, not always in 1.2 (`0E0`)."""
+
+
+QuotingDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(STRING_TAG, text, style="'"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(OBJECTS, st.booleans(), st.sampled_from([None, True, False]))
+def test_yaml_of_a_value_parses_to_it(
+    value: dict[str, object], allow_unicode: bool, flow: bool | None
+) -> None:
+    text = yaml.dump(value, Dumper=QuotingDumper, allow_unicode=allow_unicode, default_flow_style=flow)
+    assert parse_yaml(text.encode(), bounds=BOUNDS) == value
+
+
+@settings(max_examples=40, deadline=None)
+@given(OBJECTS)
+def test_json_of_a_value_parses_to_it(value: dict[str, object]) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if all(character.isprintable() or character == "\n" for character in text):
+        assert parse_yaml(text.encode(), bounds=BOUNDS) == value
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                ": ",
+                "- ",
+                "\n",
+                "  ",
+                "[",
+                "]",
+                "{",
+                "}",
+                ",",
+                "&a ",
+                "*a",
+                "<<: ",
+                "!x ",
+                '"',
+                "'",
+                "# ",
+                "|\n",
+                "? ",
+                "---\n",
+                "é",
+                "1",
+                "~",
+            ]
+        ),
+        max_size=25,
+    )
+)
+def test_any_text_is_read_or_refused(parts: list[str]) -> None:
+    outcome = read_or_refuse("".join(parts).encode())
+    if isinstance(outcome, DocumentInvalid):
+        assert len(outcome.details) == 1
+    else:
+        assert json.dumps(outcome, allow_nan=False)
+
+
+def test_aliases_share_what_they_name() -> None:
+    value = parse_yaml(b"a: &a [1]\nb: *a\n", bounds=BOUNDS)
+    assert value["a"] is value["b"]
+
+
+def test_the_bounds_hold_exactly() -> None:
+    assert parse_yaml(b"{a: " * 63 + b"{}" + b"}" * 63, bounds=BOUNDS)
+    assert "depth: 65 (expected: <= 64)" in refusal(b"{a: " * 64 + b"{}" + b"}" * 64)
+    five = b"a: [1, 2]"  # the mapping, the key, the list, two numbers
+    assert parse_yaml(five, bounds=replace(BOUNDS, max_nodes=5))
+    assert "nodes: 5 (expected: <= 4)" in refusal(five, max_nodes=4)
+    with pytest.raises(DocumentTooLarge, match=r"size: 9 bytes \(expected: <= 8\)"):
+        parse_yaml(five, bounds=replace(BOUNDS, max_bytes=8))
+
+
+def test_depth_nodes_and_bytes_are_counted_through_aliases() -> None:
+    deep = b"a: &a [[x]]\nb: [[*a]]\n"
+    assert parse_yaml(deep, bounds=replace(BOUNDS, max_depth=5))
+    assert "line 2, column 6: depth: 5 (expected: <= 4)" in refusal(deep, max_depth=4)
+    many = b"a: &a [x, y]\nb: [*a, *a]\n"  # 1 + (1 + 3) + (1 + 1 + 3 + 3)
+    assert parse_yaml(many, bounds=replace(BOUNDS, max_nodes=13))
+    assert "nodes: 13 (expected: <= 12)" in refusal(many, max_nodes=12)
+    large = "a: &a éé\nb: [*a, *a]\n".encode()  # two keys, three times four bytes
+    assert parse_yaml(large, bounds=replace(BOUNDS, max_expanded_bytes=14))
+    assert "bytes through aliases: 14 (expected: <= 13)" in refusal(large, max_expanded_bytes=13)
+
+
+def test_a_merge_counts_as_what_it_brings() -> None:
+    text = b"a: &a {x: 1, y: 2}\nb: {<<: [*a, *a]}\n"  # 1 + (1 + 5) + (1 + 1 + 1 + 1 + 5 + 5)
+    assert parse_yaml(text, bounds=replace(BOUNDS, max_nodes=21))["b"] == {"x": 1, "y": 2}
+    assert "nodes: 21 (expected: <= 20)" in refusal(text, max_nodes=20)
+
+
+@pytest.mark.parametrize("text", ["7" * 4301, "0x" + "f" * 3600, "0o" + "7" * 4800, "-" + "7" * 5000])
+def test_integers_that_json_could_not_write_are_refused(text: str) -> None:
+    assert "integer" in refusal(f"a: {text}".encode())
+
+
+@pytest.mark.parametrize("text", ["7" * 4300, "0x" + "f" * 3500, "0o" + "7" * 4700])
+def test_long_integers_can_be_written_as_json(text: str) -> None:
+    assert json.dumps(parse_yaml(f"a: {text}".encode(), bounds=BOUNDS))
+
+
+def _filled(unit: str, before: str = "", after: str = "") -> bytes:
+    return (before + unit * ((MIB - len(before) - len(after)) // len(unit)) + after).encode()
+
+
+def _numbered(unit: str, before: str = "", after: str = "") -> bytes:
+    count = (MIB - len(before) - len(after)) // len(unit.format(99_999))
+    return (before + "".join(unit.format(i) for i in range(count)) + after).encode()
+
+
+def _chain(unit: str, first: str = "a0: &a0 {k: 1}\n") -> bytes:
+    return (first + "".join(unit.format(i, i - 1) for i in range(1, 10_000))).encode()
+
+
+REFUSED = {
+    "40,000 lists": (b"[" * 40_000, "depth: 65"),
+    "500,000 lists": (b"[" * 500_000, "depth: 65"),
+    "lists on lines": (b"[\n" * 500_000, "depth: 65"),
+    "40,000 mappings": (b"{" * 40_000, "key: a mapping"),
+    "500,000 mappings": (b"{" * 500_000, "key: a mapping"),
+    "nested mappings": (b"{a: " * 250_000, "depth: 65"),
+    "40,000 dashes": (b"- " * 40_000, "depth: 65"),
+    "500,000 dashes": (b"- " * 500_000, "depth: 65"),
+    "question marks": (b"? " * 500_000, "key: a mapping"),
+    "indentation": ("".join(" " * i + "a:\n" for i in range(1400)).encode(), "depth: 65"),
+    "billion laughs": (
+        _chain("a{0}: &a{0} [*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1}]\n"),
+        "nodes: ",
+    ),
+    "a long scalar 99,999 times": (
+        b"a: &a " + b"x" * 500_000 + b"\nb: [" + b"*a," * 99_999 + b"]",
+        "bytes through",
+    ),
+    "chain of aliases": (_chain("a{0}: &a{0} [*a{1}]\n"), "depth: 65"),
+    "chain of merges": (_chain("a{0}: &a{0} {{<<: *a{1}, k{0}: 1}}\n"), "depth: 65"),
+    "doubled merges": (_chain("a{0}: &a{0} {{<<: [*a{1}, *a{1}]}}\n"), "nodes: "),
+    "large merges": (
+        (
+            "a: &a {" + "".join(f"k{i}: 1, " for i in range(1000)) + "}\nb: {<<: [" + "*a," * 9000 + "]}"
+        ).encode(),
+        "nodes: ",
+    ),
+    "tag directives": (_numbered("%TAG !a{0}! x\n", "", "---\na: 1"), "%TAG"),
+    "tag directives, old line ends": (_numbered("%TAG !a{0}! x\r", "", "---\ra: 1"), "%TAG"),
+    "late tag directives": (_numbered("%TAG !a{0}! x\n", "a: 1\n...\n", "---\na: 1"), "%TAG"),
+    "documents": (_filled("---\n"), "documents"),
+    "long tag": (_filled("x", "a: !", " 1\n"), "tag "),
+    "long alias": (_filled("x", "a: *"), "alias "),
+    "list items": (_filled("- 1\n", "a:\n"), "nodes: 100001"),
+    "keys": (_numbered("{0:06}x:\n"), "nodes: 100001"),
+    "long simple key": (_filled("x", "", ": 1\n"), "not YAML"),
+    "quotes": (_filled('"'), "not YAML"),
+    "digits": (_filled("1", "a: "), "integer"),
+    "unended quote": (_filled("x\n ", 'a: "'), "not YAML"),
+}
+ACCEPTED = {
+    "anchors in brackets": _numbered("&a{0:06} 1,", "a: [", "]")[: MIB // 2] + b"]",
+    "long anchor": _filled("x", "a: &", " 1\n"),
+    "long explicit key": _filled("x", "? ", "\n: 1\n"),
+    "keys of 1,000 characters": _numbered("x" * 1000 + "{0:04}: 1\n"),
+    "comments": _filled("#\n", "", "a: 1\n"),
+    "blank lines": _filled("\n", "", "a: 1\n"),
+    "plain lines": _filled("x\n ", "a: ", "\n"),
+    "blank lines in plain text": _filled("\n", "a: x", " y\n"),
+    "quoted lines": _filled("x\n ", "a: '", "'\n"),
+    "escapes": _filled("\\x41", 'a: "', '"\n'),
+    "literal lines": _filled(" x\n", "a: |\n"),
+    "folded lines": _filled(" x\n", "a: >\n"),
+    "blank literal lines": _filled("\n", "a: |\n", " x\n"),
+    "words in deep brackets": _filled("a ", "a: [" + "[" * 50, "]" * 51),
+    "merges of one mapping": b"a: &a {k: 1}\nb: {<<: [" + b"*a," * 24_000 + b"]}\n",
+    "number of dots": _filled("1.", "a: "),
+}
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_hostile_text_is_refused_in_little_time(data: bytes, message: str) -> None:
+    assert len(data) <= MIB
+    begin = time.process_time()
+    assert message in refusal(data)
+    assert time.process_time() - begin < 2.0
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="the parser in Python is ten times slower")
+@pytest.mark.parametrize("data", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_odd_but_legal_text_is_read_in_little_time(data: bytes) -> None:
+    assert len(data) <= MIB
+    begin = time.process_time()
+    assert parse_yaml(data, bounds=BOUNDS)
+    assert time.process_time() - begin < 2.0
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(
+    "name",
+    ["500,000 lists", "500,000 dashes", "billion laughs", "a long scalar 99,999 times", "doubled merges"],
+)
+def test_a_bomb_is_refused_in_milliseconds_and_little_memory(name: str) -> None:
+    data, _ = REFUSED[name]
+    times = []
+    for _ in range(3):
+        begin = time.process_time()
+        refusal(data)
+        times.append(time.process_time() - begin)
+    assert min(times) < 0.5  # memory is traced meanwhile, which costs most of it
+    assert tracemalloc.get_traced_memory()[1] < 30 * MIB
