@@ -1,0 +1,1 @@
+"""What may become part of the repository, whichever door it comes through."""
