@@ -1,0 +1,1 @@
+"""Configuration kept in git: the engine and its contract."""

@@ -1,0 +1,149 @@
+"""The store's contract, and the values that cross it.
+
+A store keeps one sequence of revisions.  Readers take a `Snapshot`, which is
+of one revision and never changes; writers hand in a `Write` and wait for its
+`Outcome`.  What every implementation promises:
+
+* A future that `submit` returned resolves only after the write is durable.
+* Revisions count up by one from 1; versions of a service from 0, and a
+  version never changes once it was seen.
+* Writes are linearizable: a write is planned against the very state it lands
+  on, and all that was acknowledged before it was submitted is in that state.
+* A write whose request id has landed before is not done again; its future
+  resolves to the first outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from configsvc.core.changes import Author, Outcome, Plan
+from configsvc.core.names import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version of one service.
+
+    Args:
+        revision: Revision that made this version.
+        format: None for a tombstone, as is `blob_id`.
+        born: First version of the life this version belongs to; a tombstone
+            ends the life it belongs to.
+        ordinal: 1 for the first service ever created here, 2 for the next.
+    """
+
+    service: str
+    version: int
+    revision: int
+    format: Format | None
+    blob_id: str | None
+    born: int
+    ordinal: int
+
+    @property
+    def deleted(self) -> bool:
+        """Whether this version is a tombstone."""
+        return self.blob_id is None
+
+
+class View(Protocol):
+    """What a plan may look at: the state its write would land on.
+
+    The store notes what a plan asked for; while none of that has changed the plan
+    stands, else it is made again.  A plan must depend on nothing else.
+    """
+
+    def find(self, service: str) -> Entry | None:
+        """Return the newest version, tombstones included; None if there never was one."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of the file at `path`, None when there is none."""
+
+    def names(self, folder: str) -> frozenset[str]:
+        """Return the names in a folder; "" is the root; empty when there is no such folder."""
+
+
+class Snapshot(View, Protocol):
+    """The whole repository at one revision.  Thread-safe; never changes."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def commit_id(self) -> str: ...
+
+    def entry(self, service: str, version: int) -> Entry | None:
+        """Return version `version` of `service`, None when there is none."""
+
+    def entries(self, service: str) -> Sequence[Entry]:
+        """Return all versions of `service`, oldest first; empty when there are none."""
+
+    def services(self, prefix: str = "") -> Iterator[str]:
+        """Yield the services that exist and start with `prefix`, sorted."""
+
+    def service_count(self, revision: int | None = None) -> int:
+        """Return how many services existed at `revision` (default: this one)."""
+
+    def blob(self, blob_id: str) -> bytes:
+        """Return the bytes of any version's document by its blob id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request to change the repository.
+
+    Args:
+        plan: Makes the exact edits from a view; raises `ConfigError` to
+            refuse.  It may be called several times and must have no effects.
+        author: Author of the commit.
+        request_id: Makes a repeat of this write happen once.
+        digest: Says what was asked; a repeat of the id with another digest is
+            refused with `RequestIdReused`.
+    """
+
+    plan: Callable[[View], Plan]
+    author: Author
+    request_id: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """What an operator has to know.
+
+    Args:
+        problems: Code to a sentence that says what is wrong and what to do;
+            while there is one, writes are refused.
+        notes: The same for what hinders nobody.
+        local_edits: Paths of the working tree that a person has edited.
+    """
+
+    revision: int
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    local_edits: tuple[str, ...] = ()
+
+
+class ConfigStore(Protocol):
+    """A store of configuration.  Thread-safe."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest revision that is durable."""
+
+    def submit(self, write: Write) -> Future[Outcome]:
+        """Queue `write`; the future gives its outcome or the error that refused it.
+
+        Raises:
+            QueueFull: Too many writes wait already.
+            ServiceClosed: The store was closed.
+        """
+
+    def status(self) -> StoreStatus:
+        """Return what is wrong with this store, if anything is."""
+
+    def close(self) -> None:
+        """Finish what was queued, refuse what comes later, let go of the repository."""

@@ -1,0 +1,98 @@
+"""Running git's own commands, shut off from the user's and the machine's settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from configsvc.core.errors import RepositoryUnusable
+
+MIN_GIT = (2, 39)
+ADVISED_GIT = (2, 50, 1)
+
+_CHUNK_BYTES = 1 << 20
+
+SETTINGS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+"""Environment of every git command of ours."""
+
+
+class GitFailed(Exception):
+    """A git command ended with an error; the message is its last words."""
+
+
+def environment() -> dict[str, str]:
+    """Return our environment without anything that points git elsewhere."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return inherited | SETTINGS
+
+
+def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """Return what a git command prints.
+
+    Raises:
+        GitFailed: It ended with an error.
+    """
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], input=stdin, capture_output=True, env=environment(), check=False
+    )
+    if done.returncode != 0:
+        raise GitFailed(f"git {arguments[0]}: {_last_words(done.stderr)} (exit {done.returncode})")
+    return done.stdout
+
+
+def stream_records(root: Path, arguments: Sequence[str]) -> Iterator[bytes]:
+    """Yield what a git command prints, split at NUL, as it comes.
+
+    Raises:
+        GitFailed: It ended with an error.
+    """
+    command = ["git", "-C", str(root), *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        if process.stdout is None or process.stderr is None:
+            raise GitFailed(f"git {arguments[0]}: no pipe")
+        rest = b""
+        while chunk := process.stdout.read(_CHUNK_BYTES):
+            *whole, rest = (rest + chunk).split(b"\0")
+            yield from whole
+        if rest:
+            yield rest
+        words = process.stderr.read()
+        if process.wait() != 0:
+            raise GitFailed(f"git {arguments[0]}: {_last_words(words)} (exit {process.returncode})")
+
+
+def git_version() -> tuple[int, ...]:
+    """Return the version of the git binary, such as (2, 50, 1).
+
+    Raises:
+        RepositoryUnusable: There is no git, or it does not say its version.
+    """
+    try:
+        said = subprocess.run(
+            ["git", "version"], capture_output=True, check=True, env=environment()
+        ).stdout.decode()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RepositoryUnusable(
+            f"git: not to be run: {error} (expected: git >= 2.39 on the PATH)"
+        ) from error
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said)
+    if match is None:
+        raise RepositoryUnusable(f"git version: {said.strip()!r} (expected: a version number)")
+    return tuple(int(part) for part in match.groups() if part is not None)
+
+
+def _last_words(stderr: bytes) -> str:
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "no message"

@@ -1,0 +1,101 @@
+"""First-parent history read from git, for the version index and the table of request ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from configsvc.core.trees import PathChange
+from configsvc.store.gitcommand import stream_records
+from configsvc.store.versions import CommitChanges
+
+_LOG = (
+    "-c",
+    "log.showSignature=false",
+    "log",
+    "--raw",
+    "-z",
+    "--root",
+    "--no-renames",
+    "--no-abbrev",
+    "--first-parent",
+    "--diff-merges=first-parent",
+    "--reverse",
+    "--no-color",
+    "--encoding=UTF-8",
+    "--format=%H %P%n%ct %an <%ae>",
+)
+
+
+def first_parent_commits(root: Path, head: str, after: str | None = None) -> Iterator[CommitChanges]:
+    """Yield the first-parent commits up to `head`, oldest first, with what each changed.
+
+    Args:
+        after: Yield only what came after this commit.  When it is not on the
+            first-parent chain of `head`, nothing is yielded.
+
+    Raises:
+        GitFailed: git could not read the history.
+    """
+    expected = after
+    for commit, first_parent in _parsed(root, head if after is None else f"{after}..{head}"):
+        if expected is not None and first_parent != expected:
+            return
+        expected = None
+        yield commit
+
+
+def recent_request_ids(root: Path, head: str, limit: int) -> Iterator[tuple[str, str]]:
+    """Yield (commit id, request id), newest first, for those of the newest commits that have one.
+
+    Args:
+        limit: How many first-parent commits are looked at.
+    """
+    arguments = (
+        "-c",
+        "log.showSignature=false",
+        "log",
+        "-z",
+        "--first-parent",
+        f"--max-count={limit}",
+        "--format=%H %(trailers:key=Config-Request-Id,valueonly,separator=%x20)",
+        head,
+        "--",
+    )
+    for record in stream_records(root, arguments):
+        commit_id, _, request_ids = record.decode("utf-8", "replace").partition(" ")
+        if request_ids.strip():
+            yield commit_id, request_ids.split()[-1]
+
+
+def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:
+    records = stream_records(root, (*_LOG, range_, "--"))
+    header = b""
+    changes: list[PathChange] = []
+    for record in records:
+        if record.lstrip(b"\n").startswith(b":"):
+            changes.append(_change(record, next(records)))
+        elif record:
+            if header:
+                yield _commit(header, changes)
+            header, changes = record, []
+    if header:
+        yield _commit(header, changes)
+
+
+def _change(record: bytes, path: bytes) -> PathChange:
+    _, mode, _, blob_id, status = record.lstrip(b"\n").split(b" ")
+    gone = status.startswith(b"D")
+    return PathChange(
+        path=path.decode("utf-8", "surrogateescape"),
+        mode=None if gone else int(mode, 8),
+        blob_id=None if gone else bytes.fromhex(blob_id.decode("ascii")),
+    )
+
+
+def _commit(header: bytes, changes: list[PathChange]) -> tuple[CommitChanges, str]:
+    ids, _, rest = header.decode("utf-8", "replace").partition("\n")
+    commit_id, *parents = ids.split()
+    committed_at, _, author = rest.partition(" ")
+    commit = CommitChanges(bytes.fromhex(commit_id), int(committed_at), author, tuple(changes))
+    return commit, parents[0] if parents else ""

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configsvc.core.errors import PathConflict
+from configsvc.core.trees import FILE
+from configsvc.store.objects import Objects, object_id
+from configsvc.store.trees import EMPTY_TREE, Tree, edited, find_entry, find_folder, walk
+
+NAMES = st.sampled_from(["a", "a-b", "a.b", "a0", "b", "ab", "a-", "z"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join).map(lambda stem: f"{stem}.json")
+EDITS = st.lists(st.tuples(PATHS, st.one_of(st.none(), st.binary(max_size=4))), max_size=30)
+
+
+class Store:
+    """Objects by id, as a repository would hold them."""
+
+    def __init__(self) -> None:
+        self.objects = Objects()
+
+    def load(self, identity: bytes) -> bytes:
+        return self.objects[identity][1]
+
+    def edit(self, root: Tree, path: str, content: bytes | None) -> Tree:
+        blob_id = None if content is None else object_id("blob", content)
+        return edited(root, {path.encode(): blob_id}, self.load, self.objects)
+
+
+def git_tree_id(folder: Path, files: dict[str, bytes]) -> str:
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    lines = []
+    for path, content in files.items():
+        made = subprocess.run(
+            ["git", "-C", folder, "hash-object", "-w", "--stdin"],
+            input=content,
+            capture_output=True,
+            check=True,
+        )
+        lines.append(f"100644 {made.stdout.decode().strip()}\t{path}")
+    subprocess.run(["git", "-C", folder, "read-tree", "--empty"], check=True)
+    listing = "\n".join(lines).encode() + b"\n" if lines else b""
+    subprocess.run(["git", "-C", folder, "update-index", "--index-info"], input=listing, check=True)
+    return subprocess.run(
+        ["git", "-C", folder, "write-tree"], capture_output=True, check=True, text=True
+    ).stdout.strip()
+
+
+@settings(max_examples=25, deadline=None)
+@given(edits=EDITS)
+def test_any_edits_give_the_tree_that_git_would_write(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[str, bytes | None]]
+) -> None:
+    store, root, files = Store(), EMPTY_TREE, {}
+    for path, content in edits:
+        root = store.edit(root, path, content)
+        files[path] = content
+    present = {path: content for path, content in files.items() if content is not None}
+    assert root.id.hex() == git_tree_id(tmp_path_factory.mktemp("git"), present)
+    assert {path.decode(): entry.id for path, entry in walk(root, store.load)} == {
+        path: object_id("blob", content) for path, content in present.items()
+    }
+
+
+def test_an_edit_shares_what_it_does_not_touch_and_leaves_the_old_root_as_it_was() -> None:
+    store = Store()
+    before = store.edit(store.edit(EMPTY_TREE, "a/x.json", b"1"), "b/y.json", b"2")
+    after = store.edit(before, "a/x.json", b"3")
+    assert find_folder(after, b"b", store.load) is find_folder(before, b"b", store.load)
+    old = find_entry(before, b"a/x.json", store.load)
+    assert old is not None
+    assert old.id == object_id("blob", b"1")
+
+
+def test_a_tree_that_git_wrote_with_other_modes_is_read_right() -> None:
+    raw = b"120000 link\0" + b"1" * 20 + b"40000 sub\0" + b"4" * 20 + b"100755 tool\0" + b"\0" * 20
+    tree = Tree(raw, object_id("tree", raw))
+    assert [(name, tree.find(name)) for name in tree.names()] == [
+        (b"link", (0o120000, b"1" * 20)),
+        (b"sub", (0o40000, b"4" * 20)),
+        (b"tool", (0o100755, b"\0" * 20)),
+    ]
+
+
+def test_a_file_in_place_of_an_executable_becomes_an_ordinary_file() -> None:
+    raw = b"100755 a.json\0" + b"1" * 20
+    store = Store()
+    root = store.edit(Tree(raw, object_id("tree", raw)), "a.json", b"2")
+    entry = root.find(b"a.json")
+    assert entry is not None
+    assert entry.mode == FILE
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    store = Store()
+    root = store.edit(EMPTY_TREE, "a/x.json", b"1")
+    assert store.edit(root, "a/y.json", None) is root
+    assert store.edit(root, "q/y.json", None) is root
+
+
+@pytest.mark.parametrize("path", ["payments/api.json", "Payments"])
+def test_names_that_differ_only_by_case_are_refused(path: str) -> None:
+    store = Store()
+    root = store.edit(EMPTY_TREE, "Payments/README.md" if path != "Payments" else "payments/x.json", b"")
+    with pytest.raises(PathConflict, match="differ only by case"):
+        store.edit(root, path, b"1")
+
+
+def test_a_file_makes_room_for_a_folder_of_its_name_in_one_step_and_back() -> None:
+    store = Store()
+    one, two = object_id("blob", b"1"), object_id("blob", b"2")
+    before = edited(EMPTY_TREE, {b"a": one, b"z": one}, store.load, store.objects)
+    folder = edited(before, {b"a/b": two, b"a": None}, store.load, store.objects)
+    assert [path for path, _ in walk(folder, store.load)] == [b"a/b", b"z"]
+    assert edited(folder, {b"a": one, b"a/b": None}, store.load, store.objects).id == before.id
+
+
+def test_many_edits_at_once_leave_no_object_that_nothing_names() -> None:
+    store = Store()
+    edits = {f"a/b{n % 3}/x{n}.json".encode(): object_id("blob", b"%d" % n) for n in range(12)}
+    edited(EMPTY_TREE, edits, store.load, store.objects)
+    assert len(store.objects) == 5
