@@ -1,0 +1,110 @@
+"""The server's settings as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, get_args, get_type_hints
+
+from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
+from configsvc.settings.parsing import (
+    Address,
+    integer,
+    one_of,
+    parse_address,
+    parse_flag,
+    parse_hosts,
+    parse_path,
+    seconds,
+)
+
+KIB = 1 << 10
+MIB = 1 << 20
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_LISTEN = Address("127.0.0.1", 5000)
+_COUNT = integer(1, 100_000)
+_DEADLINE = seconds(0.05, 3600)
+_LEVEL = one_of("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a server; see `load_settings`.
+
+    What stands in `Annotated` is how a value is parsed, and the help text.
+    """
+
+    repo: Annotated[Path, parse_path, "Git working tree that holds the configs."] = Path("config-repo")
+    schemas: Annotated[Path, parse_path, "Folder of the operator's own JSON Schemas."] = Path("schemas")
+    listen: Annotated[Address, parse_address, "HOST:PORT to listen on; port 0: any free one."] = _LISTEN
+    host_name: Annotated[tuple[str, ...], parse_hosts, "Name that clients reach this server by."] = ()
+    open: Annotated[bool, parse_flag, "Let other machines read and write without a credential."] = False
+    log_format: Annotated[str, one_of("text", "json"), "text or json; one line an event, on stderr."] = "text"
+    log_level: Annotated[str, _LEVEL, "Least level that is logged: debug, info, warning or error."] = "info"
+    max_document_bytes: Annotated[int, integer(2, 64 * MIB), "Largest document, in bytes."] = (
+        DEFAULT_BOUNDS.max_bytes
+    )
+    max_depth: Annotated[int, integer(1, 200), "Deepest nesting in a document."] = DEFAULT_BOUNDS.max_depth
+    max_nodes: Annotated[int, integer(1, 10_000_000), "Most nodes in a document."] = DEFAULT_BOUNDS.max_nodes
+    max_expanded_bytes: Annotated[
+        int, integer(2, 256 * MIB), "Most text in a document, in bytes, its aliases resolved."
+    ] = DEFAULT_BOUNDS.max_expanded_bytes
+    threads: Annotated[int, integer(1, 256), "Threads that answer requests."] = 32
+    max_connections: Annotated[int, _COUNT, "Most open connections; 503 beyond."] = 10_000
+    max_head_bytes: Annotated[int, integer(KIB, MIB), "Largest head of a request, in bytes."] = 64 * KIB
+    max_buffered_bytes: Annotated[
+        int, integer(MIB, 4096 * MIB), "Most bytes of request bodies held at one time; 503 beyond."
+    ] = 64 * MIB
+    header_timeout_s: Annotated[float, _DEADLINE, "Seconds that the head of a request may take."] = 10.0
+    body_timeout_s: Annotated[float, _DEADLINE, "Seconds that the body of a request may take."] = 30.0
+    write_timeout_s: Annotated[float, _DEADLINE, "Seconds that a client may leave an answer unread."] = 30.0
+    keep_alive_s: Annotated[float, _DEADLINE, "Seconds that an idle connection stays open."] = 75.0
+    shutdown_grace_s: Annotated[float, seconds(0, 600), "Seconds a stop waits for requests under way."] = 5.0
+
+    @property
+    def bounds(self) -> Bounds:
+        """Limits on one document."""
+        return Bounds(self.max_document_bytes, self.max_depth, self.max_nodes, self.max_expanded_bytes)
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Size of the largest request body."""
+        return self.max_document_bytes
+
+    @property
+    def allowed_hosts(self) -> frozenset[str] | None:
+        """Hosts that requests may name, or None for any.
+
+        A web page that DNS was made to bind to this machine's address still
+        names its own host.  A server opened to the network answers to any
+        name, until the operator has said which ones it is known by.
+        """
+        if self.open and not self.host_name:
+            return None
+        listened = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
+        return LOOPBACK_HOSTS | {listened.lower(), *self.host_name}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRule:
+    """How one setting is written.
+
+    Args:
+        parse: Takes text, or what TOML has; raises `ValueError` with what it expected.
+        help: One sentence for the command line and the documentation.
+    """
+
+    name: str
+    parse: Callable[[object], object]
+    help: str
+
+
+def _rules() -> dict[str, SettingRule]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return {name: SettingRule(name, *get_args(hint)[1:]) for name, hint in hints.items()}
+
+
+RULES = _rules()
+"""Every setting by its name, in the order of `Settings`."""
