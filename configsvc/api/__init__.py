@@ -1,0 +1,1 @@
+"""The HTTP API in Flask, one blueprint a module."""

@@ -1,0 +1,52 @@
+"""Whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, Response
+
+from configsvc.api import headers
+from configsvc.api.problems import RETRY_AFTER_S
+from configsvc.service import ConfigService
+from configsvc.store.base import StoreStatus
+
+
+def make_health_blueprint(service: ConfigService) -> Blueprint:
+    """Return the blueprint of `/healthz` and `/readyz`."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/healthz")
+    def liveness() -> Response:
+        return _json_response({"status": "ok"}, 200)
+
+    @blueprint.get("/readyz")
+    def readiness() -> Response:
+        status = service.status()
+        response = _json_response(_readiness(status), 503 if status.problems else 200)
+        response.headers[headers.REVISION] = str(status.revision)
+        if status.problems:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    return blueprint
+
+
+def _readiness(status: StoreStatus) -> dict[str, object]:
+    """Return what an operator has to know; notes and local edits hinder nobody."""
+    told: dict[str, object] = {
+        "status": "unready" if status.problems else "ready",
+        "revision": status.revision,
+    }
+    findings = {
+        "problems": status.problems,
+        "notes": status.notes,
+        "local_edits": list(status.local_edits),
+    }
+    return told | {name: found for name, found in findings.items() if found}
+
+
+def _json_response(value: object, status: int) -> Response:
+    response = Response(json.dumps(value, indent=2) + "\n", status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,176 @@
+"""The one table from error class to status, and an error as an answer in either dialect.
+
+Below `/config` an error has the original system's body; everywhere else it is
+an RFC 9457 problem document with a stable `code`.  Knows nothing of Flask, so
+that the layers in front of it refuse in the same words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from configsvc.core import errors
+
+RETRY_AFTER_S = 1
+"""What an answer 503 tells the client to wait, in seconds."""
+
+SEED_PATH = "/config"
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """Status of one error class: in the full API, and below `/config`."""
+
+    api: int
+    seed: int
+
+
+def _both(status: int) -> Statuses:
+    return Statuses(status, status)
+
+
+_CONFLICT = Statuses(api=409, seed=422)
+
+STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
+    errors.ConfigError: _both(500),
+    errors.RequestInvalid: _both(400),
+    errors.NameInvalid: _both(400),
+    errors.DocumentInvalid: _both(400),
+    errors.DocumentTooLarge: _both(413),
+    errors.MediaTypeUnsupported: _both(415),
+    errors.NotFound: _both(404),
+    errors.ServiceNotFound: _both(404),
+    errors.VersionNotFound: _both(404),
+    errors.VersionDeleted: _both(410),
+    errors.Conflict: _CONFLICT,
+    errors.ServiceExists: _CONFLICT,
+    errors.ServiceEnabled: _CONFLICT,
+    errors.PathConflict: _CONFLICT,
+    errors.RequestIdReused: _CONFLICT,
+    errors.PreconditionFailed: _both(412),
+    errors.Unavailable: _both(503),
+    errors.WriteFailed: _both(503),
+    errors.OutcomeUnknown: _both(503),
+    errors.StoreDiverged: _both(503),
+    errors.QueueFull: _both(503),
+    errors.ServiceClosed: _both(503),
+    errors.RepositoryUnusable: _both(503),
+    errors.RepositoryLocked: _both(503),
+    errors.SettingInvalid: _both(500),
+}
+
+_CODES = {
+    400: "request-invalid",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "request-timeout",
+    413: "request-too-large",
+    415: "media-type-unsupported",
+    421: "host-unknown",
+    431: "head-too-large",
+    500: "internal",
+    503: "unavailable",
+    505: "http-version-unsupported",
+}
+_SEED_MESSAGES = {404: "resource not found", 422: "unprocessable"}
+# Python 3.13 renamed some phrases; answers must not depend on its version.
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as it is told to a client.
+
+    Args:
+        message: One sentence; empty when the status says it all.
+        details: Findings as plain JSON data.
+        is_bare: Below `/config` the original system said nothing beyond the
+            status, so nothing is added there.
+    """
+
+    statuses: Statuses
+    code: str
+    message: str = ""
+    details: Sequence[Mapping[str, object]] = ()
+    is_bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An error as an HTTP answer; `headers` include the content type."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def problem_of(error: errors.ConfigError) -> Problem:
+    """Return how `error` is told; the nearest class in the table decides."""
+    statuses = next(STATUSES[base] for base in type(error).__mro__ if base in STATUSES)
+    is_bare = isinstance(error, errors.ServiceNotFound | errors.ServiceExists)
+    return Problem(statuses, error.code, error.message, error.details, is_bare)
+
+
+def http_problem(status: int, message: str = "", details: Sequence[Mapping[str, object]] = ()) -> Problem:
+    """Return the problem for an HTTP status that no error class stands for."""
+    code = _CODES.get(status) or phrase(status).lower().replace(" ", "-")
+    return Problem(_both(status), code, message, details)
+
+
+def is_seed_path(path: str) -> bool:
+    """Return whether errors of `path` have the original system's body."""
+    return path == SEED_PATH or path.startswith(SEED_PATH + "/")
+
+
+def render(problem: Problem, path: str) -> Rendered:
+    """Return the answer that tells `problem` to a client of `path`."""
+    if is_seed_path(path):
+        status, media_type, body = problem.statuses.seed, "application/json", _seed_body(problem)
+    else:
+        status, media_type, body = problem.statuses.api, "application/problem+json", _api_body(problem)
+    headers = [("Content-Type", media_type), ("Cache-Control", "no-store")]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", str(RETRY_AFTER_S)))
+    return Rendered(status, tuple(headers), body)
+
+
+def seed_json(value: object) -> bytes:
+    """Return JSON laid out as the original system did: two-space indent, sorted keys, final newline."""
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode("ascii")
+
+
+def phrase(status: int) -> str:
+    """Return the reason phrase of a status (RFC 9110)."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
+def _seed_body(problem: Problem) -> bytes:
+    status = problem.statuses.seed
+    message = _SEED_MESSAGES.get(status) or phrase(status).lower()
+    body: dict[str, object] = {"error": status, "message": message, "success": False}
+    details = () if problem.is_bare else _findings(problem)
+    if details:
+        body["details"] = details
+    return seed_json(body)
+
+
+def _findings(problem: Problem) -> Sequence[Mapping[str, object]]:
+    if not problem.message:
+        return problem.details
+    if not problem.details:
+        return ({"code": problem.code, "message": problem.message},)
+    return [{"message": problem.message, **detail} for detail in problem.details]
+
+
+def _api_body(problem: Problem) -> bytes:
+    status = problem.statuses.api
+    body: dict[str, object] = {"type": "about:blank", "title": phrase(status), "status": status}
+    body["code"] = problem.code
+    if problem.message:
+        body["detail"] = problem.message
+    if problem.details:
+        body["details"] = list(problem.details)
+    return (json.dumps(body, indent=2) + "\n").encode("ascii")

@@ -1,0 +1,154 @@
+"""`/config`: the original system's dialect, kept exactly.
+
+POST creates a service, and its answer shows the new configuration.  GET
+answers the document, or a map of version to document once there are more.
+PATCH adds a version with the whole document, sets `enabled`, or does both.
+DELETE removes a service that is not enabled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+
+from configsvc.api import headers
+from configsvc.api.bodies import read_body, read_document
+from configsvc.api.parameters import Query, write_message
+from configsvc.api.problems import SEED_PATH, seed_json
+from configsvc.api.seed_versions import VersionMaps
+from configsvc.core.errors import RequestInvalid
+from configsvc.core.names import parse_service
+from configsvc.core.tags import BLOB_CHARS, DocumentTag, document_tag, parse_precondition, split_tags
+from configsvc.documents.document import Document
+from configsvc.service import Ask, ConfigService, Existence
+from configsvc.store.base import Entry
+
+_SUCCESS = seed_json({"success": True})
+
+
+def make_seed_blueprint(service: ConfigService) -> Blueprint:
+    """Return the blueprint of `/config`."""
+    api = SeedApi(service)
+    blueprint = Blueprint("seed", __name__)
+    for method, view in (("GET", api.get), ("POST", api.post), ("PATCH", api.patch), ("DELETE", api.delete)):
+        blueprint.add_url_rule(SEED_PATH, method.lower(), view, methods=[method])
+    return blueprint
+
+
+class SeedApi:
+    """The four verbs of `/config`."""
+
+    def __init__(self, service: ConfigService) -> None:
+        self._service = service
+        self._maps = VersionMaps(service)
+
+    def get(self) -> Response:
+        """Answer the newest document, one version of it, or the map of versions."""
+        query = Query(request.query_string, ("service", "version"))
+        name, version = query.service(), query.version()
+        snapshot = self._service.snapshot()
+        entry = self._service.find_entry(snapshot, name, version)
+        parse_precondition(request.headers.get("If-Match"), None).check(name, _document_tag(entry))
+        if _is_known(entry):
+            return _document_response(b"", entry, snapshot.revision, status=304)
+        if version is None and entry.version > entry.born:
+            return _document_response(self._maps.render(snapshot, entry), entry, snapshot.revision)
+        text = json.dumps(self._service.value(snapshot, entry))
+        return _document_response(text.encode("ascii"), entry, snapshot.revision)
+
+    def post(self) -> Response:
+        """Create a service."""
+        query = Query(request.query_string, ("service", "message"))
+        if query.find("service") is not None:
+            parse_service(query.service())
+        document = read_document(request, self._body(), self._service)
+        name = query.find("service") or _name_in(document)
+        receipt = self._service.put(name, document, ask=_ask(query), existence=Existence.ABSENT)
+        created = {
+            "ID": receipt.entry.ordinal,
+            "enabled": self._service.meta(receipt.snapshot, name).enabled,
+            "service": name,
+            "serviceJSONconf": json.dumps(document.value),
+            "success": True,
+            "total_configs": receipt.snapshot.service_count(receipt.outcome.revision),
+        }
+        response = _document_response(seed_json(created), receipt.entry, receipt.outcome.revision, status=201)
+        response.headers["Location"] = f"{SEED_PATH}?service={name}"  # a name needs no escapes in a query
+        return response
+
+    def patch(self) -> Response:
+        """Add a version with the whole document, set the enabled flag, or do both in one commit."""
+        query = Query(request.query_string, ("service", "enabled", "message"))
+        name, enabled = parse_service(query.service()), query.enabled()
+        data = self._body()
+        if not data and enabled is not None:
+            receipt = self._service.set_enabled(name, enabled, ask=_ask(query))
+        else:
+            receipt = self._service.put(
+                name,
+                read_document(request, data, self._service),
+                ask=_ask(query),
+                existence=Existence.PRESENT,
+                enabled=enabled,
+            )
+        return _document_response(_SUCCESS, receipt.entry, receipt.outcome.revision)
+
+    def delete(self) -> Response:
+        """Delete a service that is not enabled."""
+        query = Query(request.query_string, ("service", "message"))
+        receipt = self._service.delete(query.service(), ask=_ask(query))
+        response = Response(_SUCCESS, mimetype="application/json")
+        response.headers[headers.REVISION] = str(receipt.outcome.revision)
+        return response
+
+    def _body(self) -> bytes:
+        return read_body(request, self._service.bounds.max_bytes)
+
+
+def _ask(query: Query) -> Ask:
+    given = request.headers
+    return Ask(
+        precondition=parse_precondition(given.get("If-Match"), given.get("If-None-Match")),
+        message=write_message(query, given),
+        request_id=given.get("Config-Request-Id"),
+    )
+
+
+def _name_in(document: Document) -> str:
+    name = document.value.get("service")
+    if not isinstance(name, str):
+        raise RequestInvalid(
+            'service: is missing (expected: ?service=NAME, or a text "service" in the document)'
+        )
+    return name
+
+
+def _document_tag(entry: Entry) -> DocumentTag:
+    return DocumentTag(entry.version, (entry.blob_id or "")[:BLOB_CHARS])
+
+
+def _seed_tag(entry: Entry) -> str:
+    return document_tag(entry.version, entry.blob_id or "", "seed")
+
+
+def _is_known(entry: Entry) -> bool:
+    """Return whether the client has this state already (RFC 9110, section 13.1.2: weak comparison)."""
+    header = request.headers.get("If-None-Match")
+    if header is None:
+        return False
+    if header.strip() == "*":
+        return True
+    return _seed_tag(entry).strip('"') in [text for _, text in split_tags(header)]
+
+
+def _document_response(
+    body: bytes | Iterator[bytes], entry: Entry, revision: int, *, status: int = 200
+) -> Response:
+    response = Response(body, status=status, mimetype="application/json")
+    response.headers["ETag"] = _seed_tag(entry)
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers[headers.REVISION] = str(revision)
+    response.headers[headers.VERSION] = str(entry.version)
+    return response

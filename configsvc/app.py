@@ -1,0 +1,125 @@
+"""The whole HTTP service as one plain WSGI application, which any WSGI server can run."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import ClosingIterator
+
+from configsvc.api import headers
+from configsvc.api.access_log import log_access
+from configsvc.api.health import make_health_blueprint
+from configsvc.api.hosts import find_host_problem
+from configsvc.api.problems import Problem, http_problem, problem_of, render
+from configsvc.api.seed import make_seed_blueprint
+from configsvc.core.errors import ConfigError
+from configsvc.service import ConfigService
+from configsvc.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_REQUEST_ID = "configsvc.request_id"
+
+_log = logging.getLogger("configsvc.app")
+
+
+def create_app(service: ConfigService, settings: Settings) -> Flask:
+    """Return the application: every route over `service`."""
+    app = Flask("configsvc", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # else `//config` is answered by a redirect in HTML
+    allowed_hosts = settings.allowed_hosts
+
+    @app.before_request
+    def check_host() -> Response | None:
+        problem = find_host_problem(request.environ.get("HTTP_HOST"), allowed_hosts)
+        return _problem_response(problem) if problem else None
+
+    app.register_blueprint(make_seed_blueprint(service))
+    app.register_blueprint(make_health_blueprint(service))
+    _handle_errors(app)
+    _add_headers(app, service)
+    app.wsgi_app = AccessLogged(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def _handle_errors(app: Flask) -> None:
+    @app.errorhandler(ConfigError)
+    def refuse(error: ConfigError) -> Response:
+        problem = problem_of(error)
+        if problem.statuses.api == 500:
+            return fail(error)
+        return _problem_response(problem)
+
+    @app.errorhandler(HTTPException)
+    def refuse_http(error: HTTPException) -> Response:
+        status = error.code or 500
+        response = _problem_response(http_problem(status, _message_of(error, status)))
+        allow = error.get_response().headers.get("Allow")
+        if allow is not None:
+            response.headers["Allow"] = allow
+        return response
+
+    @app.errorhandler(Exception)
+    def fail(error: Exception) -> Response:
+        request_id = request.environ.get(_REQUEST_ID, "")
+        _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
+        details = [{"message": "an error of the server; its log has more", "request_id": request_id}]
+        return _problem_response(http_problem(500, details=details))
+
+
+def _add_headers(app: Flask, service: ConfigService) -> None:
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        if request.method == "OPTIONS" and response.status_code == 200:
+            response.status_code = 204
+            del response.headers["Content-Type"]
+        if headers.REVISION not in response.headers:
+            response.headers[headers.REVISION] = str(service.snapshot().revision)
+        response.headers.extend(headers.SECURITY)
+        return response
+
+
+def _message_of(error: HTTPException, status: int) -> str:
+    """Return what to tell beyond the status; Werkzeug's own sentences say no more than it does."""
+    if status == 405:
+        return f"method: {request.method[:40]!a} is not one of this path's"
+    if status == 413:
+        return f"body: larger than {request.max_content_length} bytes"
+    return ""
+
+
+def _problem_response(problem: Problem) -> Response:
+    rendered = render(problem, request.path)
+    return Response(rendered.body, status=rendered.status, headers=list(rendered.headers))
+
+
+class AccessLogged:
+    """A WSGI application that logs each request of another one when its answer has ended."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        started = time.perf_counter()
+        request_id = environ[_REQUEST_ID] = secrets.token_hex(8)
+        statuses: list[int] = []
+
+        def noted(status, response_headers, exc_info=None):  # type: ignore[no-untyped-def]
+            statuses[:] = [int(status[:3])]
+            return start_response(status, response_headers, exc_info)
+
+        def log() -> None:
+            target = environ["PATH_INFO"] + ("?" + environ["QUERY_STRING"] if environ["QUERY_STRING"] else "")
+            status = statuses[0] if statuses else 500
+            log_access(environ["REQUEST_METHOD"], target, status, time.perf_counter() - started, request_id)
+
+        return ClosingIterator(self._app(environ, noted), log)
