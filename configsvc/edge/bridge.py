@@ -1,0 +1,165 @@
+"""A WSGI application as an ASGI application, in threads, streaming both ways.
+
+A thread is held only while the application computes: bodies are read before
+one is taken, and each further chunk of an answer is one short visit to the
+pool, so neither a slow writer nor a slow reader keeps a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from configsvc.api.problems import Problem, http_problem
+from configsvc.edge.asgi_types import Receive, Scope, Send, raw_headers
+from configsvc.edge.exchange import SLICE_BYTES, Exchange
+from configsvc.edge.refusals import Refusals, Refused
+from configsvc.edge.request_body import (
+    BodyBudget,
+    ClientGone,
+    StreamedBody,
+    WholeBody,
+    stated_length,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+CLIENT_GONE_STATUS = 499
+"""Logged when nobody was left to answer (nginx's number for it)."""
+
+_log = logging.getLogger("configsvc.edge")
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeLimits:
+    """Bounds of a bridge.
+
+    Args:
+        threads: Requests that compute at one time.
+        stream_threads: The same for requests whose body is streamed.
+        max_body_bytes: Largest body, unless it is streamed.
+        max_buffered_bytes: Most bytes of such bodies held at one time.
+        body_timeout_s: Seconds a body may take; for a streamed one, its next bytes.
+        write_timeout_s: Seconds a client may take to accept the next bytes.
+    """
+
+    threads: int = 32
+    stream_threads: int = 8
+    max_body_bytes: int = 1 << 20
+    max_buffered_bytes: int = 64 << 20
+    body_timeout_s: float = 30.0
+    write_timeout_s: float = 30.0
+
+
+def _never(_path: str) -> bool:
+    return False
+
+
+class WsgiBridge:
+    """The WSGI application `app` as an ASGI application.
+
+    Args:
+        is_streamed: Tells for a path whether the application reads the body
+            itself, as it comes and without a limit here.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        refusals: Refusals,
+        limits: BridgeLimits,
+        is_streamed: Callable[[str], bool] = _never,
+    ) -> None:
+        self.budget = BodyBudget(limits.max_buffered_bytes)
+        self._app = app
+        self._refusals = refusals
+        self._limits = limits
+        self._is_streamed = is_streamed
+        self._pool = ThreadPoolExecutor(limits.threads, "wsgi")
+        self._stream_pool = ThreadPoolExecutor(limits.stream_threads, "wsgi-stream")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if self._is_streamed(scope["path"]):
+            await self._answer_streamed(scope, receive, send)
+        else:
+            await self._answer_whole(scope, receive, send)
+
+    def close(self) -> None:
+        """Start nothing more; threads under way end by themselves."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._stream_pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limits = self._limits
+        body = WholeBody(self.budget, limits.max_body_bytes, limits.body_timeout_s)
+        exchange = Exchange(
+            self._app, self._pool, scope, receive, send, limits.write_timeout_s, is_body_complete=lambda: True
+        )
+
+        async def run() -> None:
+            await exchange.run(io.BytesIO(await body.read(scope["headers"], receive)))
+
+        try:
+            await self._guard(exchange, run)
+        finally:
+            body.release()
+
+    async def _answer_streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = StreamedBody(receive, asyncio.get_running_loop(), self._limits.body_timeout_s)
+        body.is_complete = stated_length(scope["headers"]) == 0
+        exchange = Exchange(
+            self._app,
+            self._stream_pool,
+            scope,
+            receive,
+            send,
+            self._limits.write_timeout_s,
+            is_body_complete=lambda: body.is_complete,
+        )
+
+        async def run() -> None:
+            if scope["http_version"] == "1.0":
+                raise Refused(http_problem(505, "HTTP/1.1 is needed here"))
+            await exchange.run(cast(BinaryIO, io.BufferedReader(body, SLICE_BYTES)))
+
+        try:
+            await self._guard(exchange, run)
+        finally:
+            body.leave()
+
+    async def _guard(self, exchange: Exchange, run: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run one request; nothing that goes wrong with it gets beyond here."""
+        started_s = time.perf_counter()
+        try:
+            await run()
+        except Refused as refused:
+            await self._refuse(refused.problem, exchange, started_s)
+        except ClientGone:
+            self._refusals.log(exchange.scope, CLIENT_GONE_STATUS, started_s)
+        except asyncio.CancelledError:
+            # The stop of the server waited long enough.  The task ends here, so its cancellation does too.
+            await self._refuse(http_problem(503, "the server is shutting down"), exchange, started_s)
+        except Exception:  # noqa: BLE001 - the edge of a request; logged
+            _log.exception("%s %s failed", exchange.scope["method"], ascii(exchange.scope["path"]))
+            await self._refuse(http_problem(500), exchange, started_s)
+
+    async def _refuse(self, problem: Problem, exchange: Exchange, started_s: float) -> None:
+        """Answer in the application's place, unless it has begun to: then the server cuts the connection."""
+        if exchange.is_started:
+            return
+        scope = exchange.scope
+        rendered = self._refusals.render(problem, scope["path"])
+        # Closed, since the rest of the body is not read.
+        head = [*raw_headers(rendered.headers), (b"connection", b"close")]
+        await exchange.send({"type": "http.response.start", "status": rendered.status, "headers": head})
+        await exchange.send({"type": "http.response.body", "body": rendered.body})
+        self._refusals.log(scope, rendered.status, started_s)

@@ -1,0 +1,38 @@
+"""A moment by which something has to have happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Deadline:
+    """Calls `action` once, `seconds` after it was started, unless it was stopped.
+
+    Used by the event loop only.
+    """
+
+    def __init__(self, seconds: float, action: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._action = action
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor reached."""
+        return self._timer is not None
+
+    def start(self) -> None:
+        """Begin to count, from now, if it does not yet."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._reach)
+
+    def stop(self) -> None:
+        """Count no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _reach(self) -> None:
+        self._timer = None
+        self._action()

@@ -1,0 +1,265 @@
+"""uvicorn's HTTP protocol with deadlines, caps, and one rule of framing.
+
+This leans on inner names of uvicorn 0.54 (`cycle`, `flow`, `pipeline`,
+`connections`), so that release is pinned, and the tests of this module send
+every case through a real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from configsvc.api.problems import Problem, http_problem, phrase
+from configsvc.edge.deadline import Deadline
+from configsvc.edge.framing import check_head
+from configsvc.edge.refusals import Refusals, Refused
+from configsvc.edge.transport import ClosingTransport
+
+MAX_HEADERS = 256
+MAX_PIPELINED = 128
+LINGER_S = 2.0
+OVERFLOW_CONNECTIONS = 64
+"""Connections beyond the cap that are told so; more are dropped without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolLimits:
+    """Bounds of one connection, and how many there may be.
+
+    Args:
+        header_timeout_s: Seconds from a request's first byte to the end of its head.
+        write_timeout_s: Seconds a client may leave an answer unread.
+        keep_alive_s: Seconds a connection may be idle.
+        max_head_bytes: Request line and headers together.
+    """
+
+    header_timeout_s: float = 10.0
+    write_timeout_s: float = 30.0
+    keep_alive_s: float = 75.0
+    max_head_bytes: int = 64 << 10
+    max_connections: int = 10_000
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    transport: ClosingTransport
+
+    def __init__(self, *args: Any, limits: ProtocolLimits, refusals: Refusals, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits = limits
+        self._refusals = refusals
+        self._head_deadline = Deadline(limits.header_timeout_s, self._head_is_late)
+        self._write_deadline = Deadline(limits.write_timeout_s, self._write_is_late)
+        # uvicorn's own timer starts with the first answer; this one, with the connection.
+        self._first_deadline = Deadline(limits.keep_alive_s, self.timeout_keep_alive_handler)
+        self._refusal: Problem | None = None
+        self._running: RequestResponseCycle | None = None
+        self._is_head_open = False
+        self._is_body_open = False
+        self._is_upgrade = False
+        self._unparsed_bytes = 0  # of an open head, or of a body that yields nothing (trailers)
+
+    # Connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; a connection too many is told so and closed."""
+        flush_s = self._limits.write_timeout_s
+        super().connection_made(
+            ClosingTransport(
+                cast(asyncio.Transport, transport), self._is_receiving, linger_s=LINGER_S, flush_s=flush_s
+            )
+        )
+        self._first_deadline.start()
+        excess = len(self.connections) - self._limits.max_connections
+        if excess > OVERFLOW_CONNECTIONS:
+            self.transport.abort()
+        elif excess > 0:
+            message = f"connections: {self._limits.max_connections} are open already"
+            self._refuse(http_problem(503, message))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End: tell the request that runs, and drop every timer."""
+        super().connection_lost(exc)
+        if self._running is not None and not self._running.response_complete:
+            # uvicorn tells the newest request only, which may still wait behind this one.
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self._unset_keepalive_if_required()
+        for deadline in (self._first_deadline, self._head_deadline, self._write_deadline):
+            deadline.stop()
+        self.transport.forget()
+
+    def pause_writing(self) -> None:
+        """Begin to count how long the client leaves its answer unread."""
+        super().pause_writing()
+        self._write_deadline.start()
+
+    def resume_writing(self) -> None:
+        """The client reads."""
+        super().resume_writing()
+        self._write_deadline.stop()
+
+    # Requests
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; nothing more is looked at after a refusal."""
+        self._unset_keepalive_if_required()
+        self._first_deadline.stop()
+        if self._refusal is not None or self.transport.is_closing():
+            return
+        if self._is_head_open or self._is_body_open:
+            self._unparsed_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+            self._check_size(self._unparsed_bytes)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except Refused as refused:
+            self._refuse(refused.problem)
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            malformed = http_problem(400, "request: is not well-formed HTTP/1.1")
+            self._refuse(cause.problem if isinstance(cause, Refused) else malformed)
+        else:
+            self._watch_head()
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        super().on_message_begin()
+        self._is_head_open = True
+        self._is_upgrade = False
+        self._unparsed_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; trailers are dropped, lest they pass for headers (RFC 9110, section 6.5.1)."""
+        if not self._is_head_open:
+            return
+        if len(self.headers) >= MAX_HEADERS:
+            raise Refused(http_problem(431, f"headers: more than {MAX_HEADERS}"))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head, and begin the request."""
+        self._head_deadline.stop()
+        self._is_head_open = False
+        self._unparsed_bytes = 0
+        self._check_size(sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url))
+        check_head(
+            self.parser.get_method().decode("ascii"), self.url, self.parser.get_http_version(), self.headers
+        )
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise Refused(http_problem(503, f"pipeline: {MAX_PIPELINED} requests wait already"))
+        if self.parser.should_upgrade():
+            self._is_upgrade = True
+            return
+        super().on_headers_complete()
+        self._is_body_open = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._unparsed_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._is_body_open = False
+        if not self._is_upgrade:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Begin the next request; after the last one, send the refusal that waits."""
+        super().on_response_complete()
+        if self._refusal is not None and not self._is_answering():
+            self._write_refusal(self._refusal)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
+    def _is_receiving(self) -> bool:
+        return self._is_body_open or self._refusal is not None
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Take a request that asks for another protocol as if it did not (RFC 9110, section 7.8).
+
+        The parser has given up on its body, so the head is parsed again without the wish.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode("ascii")
+        if method == b"CONNECT":
+            self._refuse(http_problem(405, "method: CONNECT is not served here"))
+            return
+        kept = [name + b": " + value + b"\r\n" for name, value in self.headers if name != b"upgrade"]
+        head = method + b" " + self.url + b" HTTP/" + version + b"\r\n" + b"".join(kept) + b"\r\n"
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.data_received(head + rest)
+
+    # Refusals
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with `problem` once the requests before are answered, and close."""
+        self._refusal = problem
+        self._is_head_open = False
+        self._head_deadline.stop()
+        if self._is_body_open:
+            self._give_up(self.cycle)
+        if not self._is_answering():
+            self._write_refusal(problem)
+
+    def _give_up(self, cycle: RequestResponseCycle) -> None:
+        """Drop a request whose body turned out to be malformed."""
+        self.pipeline = deque(each for each in self.pipeline if each[0] is not cycle)
+        if cycle is not self._running or cycle.response_complete:
+            return
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self._running = None
+        if cycle.response_started:
+            self.transport.abort()
+
+    def _write_refusal(self, problem: Problem) -> None:
+        path = getattr(self, "url", b"").partition(b"?")[0].decode("latin-1")
+        rendered = self._refusals.render(problem, path)
+        lines = [b"HTTP/1.1 %d %s" % (rendered.status, phrase(rendered.status).encode("ascii"))]
+        lines += [name + b": " + value for name, value in self.server_state.default_headers]
+        lines += [f"{name}: {value}".encode("latin-1") for name, value in rendered.headers]
+        lines += [b"connection: close", b"", rendered.body]
+        self.transport.write(b"\r\n".join(lines))
+        self.transport.close()
+        scope = {"method": "-", "path": path or "-", "query_string": b""}
+        self._refusals.log(scope, rendered.status, time.perf_counter())
+
+    # Deadlines
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.max_head_bytes:
+            raise Refused(http_problem(431, f"head: larger than {self._limits.max_head_bytes} bytes"))
+
+    def _watch_head(self) -> None:
+        """Start the clock for a head that has begun, and for bytes that are none."""
+        is_idle = not (self._is_body_open or self._is_answering())
+        if self._is_head_open or is_idle:
+            self._head_deadline.start()
+
+    def _head_is_late(self) -> None:
+        if self.flow.read_paused:
+            self._watch_head()  # it is we who do not read
+        elif self._is_head_open:
+            message = f"head: not complete after {self._limits.header_timeout_s:g} s"
+            self._refuse(http_problem(408, message))
+        else:
+            self.transport.close()
+
+    def _write_is_late(self) -> None:
+        self.transport.abort()

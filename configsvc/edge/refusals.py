@@ -1,0 +1,50 @@
+"""Refusals made in front of the application, told as the application would tell them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from configsvc.api import headers
+from configsvc.api.access_log import log_access
+from configsvc.api.problems import Problem, Rendered, render
+from configsvc.edge.asgi_types import Scope
+
+
+class Refused(Exception):
+    """A request goes no further; `problem` is why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Refusals:
+    """Makes the answers to requests that never reach the application, and logs them.
+
+    Args:
+        revision: Returns the newest revision, which every answer names.
+    """
+
+    def __init__(self, revision: Callable[[], int]) -> None:
+        self._revision = revision
+
+    def render(self, problem: Problem, path: str) -> Rendered:
+        """Return the complete answer, but for `Date` and `Connection`."""
+        rendered = render(problem, path)
+        added = (
+            (headers.REVISION, str(self._revision())),
+            *headers.SECURITY,
+            ("Content-Length", str(len(rendered.body))),
+        )
+        return Rendered(rendered.status, (*rendered.headers, *added), rendered.body)
+
+    def log(self, scope: Scope, status: int, started_s: float) -> None:
+        """Log a request that the application has not answered.
+
+        Args:
+            started_s: When it began, by `time.perf_counter`.
+        """
+        query = scope["query_string"].decode("latin-1")
+        target = scope["path"] + ("?" + query if query else "")
+        log_access(scope["method"], target, status, time.perf_counter() - started_s, "-")

@@ -1,0 +1,175 @@
+"""Request bodies: read whole before a thread is taken, or pulled by the thread as it reads.
+
+A body read whole costs its client's slowness nothing but memory, of which
+there is one budget for all.  A streamed body has no limit here: the
+application that asked for it counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from configsvc.api.problems import http_problem
+from configsvc.edge.asgi_types import RawHeaders, Receive
+from configsvc.edge.refusals import Refused
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class ClientGone(ConnectionError):
+    """The client hung up."""
+
+
+class BodyBudget:
+    """How many bytes of bodies may be held at one time; used by the event loop only."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.used = 0
+        self._max_bytes = max_bytes
+
+    def take(self, count: int) -> bool:
+        """Return whether `count` more bytes may be held, and count them if so."""
+        if self.used + count > self._max_bytes:
+            return False
+        self.used += count
+        return True
+
+    def give_back(self, count: int) -> None:
+        """Take `count` bytes off again."""
+        self.used -= count
+
+
+@dataclass(slots=True)
+class WholeBody:
+    """A body that is read to its end, within limits, on the event loop.
+
+    Args:
+        max_bytes: Largest body.
+        timeout_s: Seconds from now that all of it may take.
+    """
+
+    budget: BodyBudget
+    max_bytes: int
+    timeout_s: float
+    held_bytes: int = 0
+
+    async def read(self, headers: RawHeaders, receive: Receive) -> bytes:
+        """Return the body.
+
+        Raises:
+            Refused: It is too large, too slow, or one too many.
+            ClientGone: The client hung up before its end.
+        """
+        stated = stated_length(headers)
+        if stated == 0:
+            return b""
+        if stated is not None and stated > self.max_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                while await self._read_part(receive, parts):
+                    pass
+        except TimeoutError:
+            message = f"body: not complete after {self.timeout_s:g} s"
+            raise Refused(http_problem(408, message)) from None
+        return b"".join(parts)
+
+    def release(self) -> None:
+        """Give the bytes back to the budget."""
+        self.budget.give_back(self.held_bytes)
+        self.held_bytes = 0
+
+    async def _read_part(self, receive: Receive, parts: list[bytes]) -> bool:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("client hung up in the request body")
+        part: bytes = message.get("body", b"")
+        if not self.budget.take(len(part)):
+            raise Refused(http_problem(503, "body: the server holds too many request bodies just now"))
+        self.held_bytes += len(part)
+        if self.held_bytes > self.max_bytes:
+            raise self._too_large()
+        parts.append(part)
+        return bool(message.get("more_body", False))
+
+    def _too_large(self) -> Refused:
+        return Refused(http_problem(413, f"body: larger than {self.max_bytes} bytes"))
+
+
+def stated_length(headers: RawHeaders) -> int | None:
+    """Return how long the body is by its headers; None when only its end will tell."""
+    length = 0
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            length = int(value)
+    return length
+
+
+class StreamedBody(io.RawIOBase):
+    """A body that the application's thread pulls through the event loop as it reads it.
+
+    Nothing piles up: what the application does not read stays with the client.
+
+    Args:
+        timeout_s: Seconds that the next bytes may take.
+    """
+
+    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+        self.is_complete = False
+        self._receive = receive
+        self._loop = loop
+        self._timeout_s = timeout_s
+        self._buffer = memoryview(b"")
+        self._pull_under_way: Future[None] | None = None
+        self._is_left = False
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        """Fill `target` with the next bytes; 0 at the end.
+
+        Raises:
+            ClientGone: The client hung up, or the request was given up.
+            TimeoutError: The next bytes did not come in time.
+        """
+        while not self._buffer and not self.is_complete:
+            self._run(self._pull())
+        view = memoryview(target).cast("B")
+        count = min(len(view), len(self._buffer))
+        view[:count], self._buffer = self._buffer[:count], self._buffer[count:]
+        return count
+
+    def leave(self) -> None:
+        """Make a read that waits, and all later ones, fail; called by the event loop."""
+        self._is_left = True
+        if self._pull_under_way is not None:
+            self._pull_under_way.cancel()
+
+    def _run(self, pull: Coroutine[Any, Any, None]) -> None:
+        future = asyncio.run_coroutine_threadsafe(pull, self._loop)
+        self._pull_under_way = future
+        if self._is_left:
+            future.cancel()
+        try:
+            future.result()
+        except asyncio.CancelledError:
+            raise ClientGone("the request was given up") from None
+
+    async def _pull(self) -> None:
+        async with asyncio.timeout(self._timeout_s):
+            message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("client hung up in the request body")
+        self._buffer = memoryview(message.get("body", b""))
+        self.is_complete = not message.get("more_body", False)

@@ -1,0 +1,114 @@
+"""The HTTP server: uvicorn around a WSGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+
+from configsvc.edge.asgi import EdgeApp
+from configsvc.edge.bridge import BridgeLimits, WsgiBridge
+from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
+from configsvc.edge.refusals import Refusals
+from configsvc.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+BACKLOG = 4096
+FILES_BESIDE_CONNECTIONS = 256
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that tells when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way, for a while, and then let go of every connection."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            cast(EdgeProtocol, connection).transport.abort()
+        await asyncio.sleep(0)
+
+
+def make_server(
+    app: WSGIApplication,
+    settings: Settings,
+    *,
+    revision: Callable[[], int],
+    on_ready: Callable[[], None] = lambda: None,
+    is_streamed: Callable[[str], bool] = lambda path: False,
+) -> Server:
+    """Return a server for `app`, to be run with its sockets.
+
+    Args:
+        revision: Returns the newest revision.
+        on_ready: Called once, when connections are accepted.
+        is_streamed: See `WsgiBridge`.
+    """
+    refusals = Refusals(revision)
+    bridge = WsgiBridge(app, refusals=refusals, limits=_bridge_limits(settings), is_streamed=is_streamed)
+    protocol = partial(EdgeProtocol, limits=_protocol_limits(settings), refusals=refusals)
+    config = uvicorn.Config(
+        EdgeApp(bridge),
+        http=cast(Any, protocol),
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        backlog=BACKLOG,
+        # Both are only ever handed to the loop, which takes fractions.
+        timeout_keep_alive=cast(int, settings.keep_alive_s),
+        timeout_graceful_shutdown=cast(int, settings.shutdown_grace_s),
+    )
+    return Server(config, on_ready)
+
+
+def _bridge_limits(settings: Settings) -> BridgeLimits:
+    return BridgeLimits(
+        threads=settings.threads,
+        max_body_bytes=settings.max_body_bytes,
+        max_buffered_bytes=settings.max_buffered_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        write_timeout_s=settings.write_timeout_s,
+    )
+
+
+def _protocol_limits(settings: Settings) -> ProtocolLimits:
+    return ProtocolLimits(
+        header_timeout_s=settings.header_timeout_s,
+        write_timeout_s=settings.write_timeout_s,
+        keep_alive_s=settings.keep_alive_s,
+        max_head_bytes=settings.max_head_bytes,
+        max_connections=_allow_files(settings.max_connections),
+    )
+
+
+def _allow_files(connections: int) -> int:
+    """Let the process have a file for each connection; return how many connections that makes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE_CONNECTIONS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, soft - FILES_BESIDE_CONNECTIONS)
