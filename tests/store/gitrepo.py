@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from configsvc.core.changes import ANONYMOUS, Outcome, Plan
@@ -43,7 +44,7 @@ def new_repository(root: Path) -> Path:
     return root
 
 
-def commit_files(root: Path, files: dict[str, str | None], message: str = "Change") -> str:
+def commit_files(root: Path, files: Mapping[str, str | None], message: str = "Change") -> str:
     """Commit files made by hand (None removes one); return the commit id."""
     for path, content in files.items():
         place = root / path

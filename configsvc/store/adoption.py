@@ -1,0 +1,144 @@
+"""What happens when `main` was moved by something else than the writer.
+
+A hook refuses that for git itself, but another git library, or git told to
+skip hooks, can do it all the same.  Such a move is adopted when the published
+head is on its first-parent chain and the gate accepts every step; else
+nothing more is written and reads stay on the last good head.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from configsvc.core.errors import StoreDiverged
+from configsvc.core.reports import Violation
+from configsvc.core.trees import PathChange
+from configsvc.store.disk import Disk
+from configsvc.store.gitcommand import GitFailed, git
+from configsvc.store.history import first_parent_commits
+from configsvc.store.objects import commit_tree
+from configsvc.store.publisher import Publisher
+from configsvc.store.reader import ObjectReader
+from configsvc.store.refs import RefUnreadable, compare_and_set, read_ref
+from configsvc.store.state import Head
+from configsvc.store.steptree import StepTree
+from configsvc.store.trees import Tree
+from configsvc.store.versions import CommitChanges
+
+Gate = Callable[[Sequence[PathChange], StepTree], Sequence[Violation]]
+"""Judges what one commit changed, on the tree it leads to."""
+
+_SHOWN_VIOLATIONS = 20
+
+logger = logging.getLogger(__name__)
+
+
+class MainFollower:
+    """Keeps what is published where `main` is.  Used by the writer's thread only."""
+
+    def __init__(
+        self, root: Path, git_dir: Path, publisher: Publisher, reader: ObjectReader, gate: Gate, disk: Disk
+    ) -> None:
+        self._root = root
+        self._git_dir = git_dir
+        self._publisher = publisher
+        self._reader = reader
+        self._gate = gate
+        self._disk = disk
+        self._refused: tuple[str, StoreDiverged] | None = None
+
+    def follow(self) -> None:
+        """Return when `main` is the published head, adopting what may be adopted.
+
+        Raises:
+            StoreDiverged: `main` is somewhere it may not be; the message says
+                what to do.
+        """
+        published = self._publisher.snapshot().commit_id
+        try:
+            current = read_ref(self._git_dir)
+        except (OSError, RefUnreadable) as error:
+            raise StoreDiverged(f"main: {error}; {_remedy(published)}") from error
+        if current == published:
+            self._refused = None
+            return
+        if self._refused is not None and self._refused[0] == current:
+            raise self._refused[1]
+        try:
+            self._adopt(published, current)
+        except StoreDiverged as error:
+            self._refused = (current, error)
+            raise
+
+    def _adopt(self, published: str, current: str) -> None:
+        try:
+            commits = list(first_parent_commits(self._root, current, after=published))
+            if not commits or commits[-1].commit_id.hex() != current:
+                raise StoreDiverged(
+                    f"main: moved to {current} by another process, and the published head {published} "
+                    f"is not on its first-parent chain; {_remedy(published)}"
+                )
+            self._judge(commits, current, published)
+            self._make_durable(published, current)
+        except (GitFailed, OSError) as error:
+            raise StoreDiverged(
+                f"main: moved to {current}, which cannot be read: {error}; {_remedy(published)}"
+            ) from error
+        revision = self._publisher.snapshot().revision + len(commits)
+        head = Head(revision, current, commits[-1].committed_at, load_root(self._reader, current))
+        self._publisher.advance(commits, head)
+        logger.warning("main: moved to %s by another process; adopted %d commits", current, len(commits))
+
+    def _judge(self, commits: Sequence[CommitChanges], current: str, published: str) -> None:
+        for commit in commits:
+            tree = StepTree(load_root(self._reader, commit.commit_id.hex()), self._reader)
+            violations = self._gate(commit.changes, tree)
+            if violations:
+                shown = "; ".join(map(str, violations[:_SHOWN_VIOLATIONS]))
+                raise StoreDiverged(
+                    f"main: moved to {current} by another process, and commit {commit.commit_id.hex()[:12]} "
+                    f"is refused: {shown}; {_remedy(published)}",
+                    details=[violation.as_json() for violation in violations],
+                )
+
+    def _make_durable(self, published: str, current: str) -> None:
+        """Sync objects that others wrote, and the ref: what is landed on them is promised to last."""
+        wanted = git(self._root, "rev-list", "--objects", current, f"^{published}")
+        objects = self._git_dir / "objects"
+        folders = {objects, objects / "pack"}
+        for line in wanted.decode("ascii", "replace").splitlines():
+            loose = objects / line[:2] / line[2:40]
+            if loose.exists():
+                _sync(loose)
+                folders.add(loose.parent)
+        for pack in (objects / "pack").iterdir():
+            if pack.suffix in (".pack", ".idx"):
+                _sync(pack)
+        for folder in sorted(folders):
+            self._disk.sync_folder(folder)
+        compare_and_set(self._git_dir, current, current, self._disk)
+
+
+def load_root(reader: ObjectReader, commit_id: str) -> Tree:
+    """Return the root tree of a commit."""
+    tree_id = commit_tree(reader.read(bytes.fromhex(commit_id)))
+    return Tree(reader.read(tree_id), tree_id)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remedy(published: str) -> str:
+    return (
+        "keep the other commits on a branch if they matter, then restore main with "
+        f"`git -c core.hooksPath=/dev/null update-ref refs/heads/main {published}`; "
+        "writes then go on by themselves"
+    )

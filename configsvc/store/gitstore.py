@@ -1,0 +1,199 @@
+"""The store on a git working tree: its parts put together, opened and closed in order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from pathlib import Path
+
+from configsvc.core.changes import Outcome
+from configsvc.core.reports import Violation
+from configsvc.core.trees import PathChange
+from configsvc.store.adoption import Gate, MainFollower, load_root
+from configsvc.store.base import StoreStatus, Write
+from configsvc.store.disk import Disk
+from configsvc.store.follower import Follower
+from configsvc.store.lock import RepositoryLock
+from configsvc.store.log import LocalLog
+from configsvc.store.maintenance import Maintenance
+from configsvc.store.opening import load_index, load_requests
+from configsvc.store.publisher import Publisher
+from configsvc.store.reader import DEFAULT_CACHE_BYTES, ObjectReader
+from configsvc.store.recovery import recover
+from configsvc.store.refs import read_ref
+from configsvc.store.repository import create_repository, git_dir_of, needs_creation, own_folder, pin_settings
+from configsvc.store.state import Head, StoreSnapshot, encode_path
+from configsvc.store.steptree import StepTree
+from configsvc.store.trees import find_entry
+from configsvc.store.versionfile import save_versions
+from configsvc.store.worktree import WorkTree
+from configsvc.store.writer import Writer
+
+SAVE_AFTER_REVISIONS = 1000
+"""Revisions after which an idle store writes its version index to disk."""
+
+logger = logging.getLogger(__name__)
+
+
+def accept_all(changes: Sequence[PathChange], tree: StepTree) -> Sequence[Violation]:
+    """Return no violations: the gate of a store that is given none."""
+    return ()
+
+
+class GitStore:
+    """A `ConfigStore` whose state is branch main of a git working tree.
+
+    Use `GitStore.open`; close it, or leave its `with` block, to let go of the repository.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        git_dir: Path,
+        *,
+        gate: Gate,
+        disk: Disk,
+        cache_bytes: int,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self.root = root
+        self.git_dir = git_dir
+        self._versions_path = own_folder(git_dir) / "versions"
+        self._reader = ObjectReader(root, cache_bytes=cache_bytes)
+        commit_id = read_ref(git_dir)
+        index = load_index(root, self._versions_path, commit_id)
+        self._saved_revision = index.revision if self._versions_path.exists() else 0
+        head = Head(index.revision, commit_id, index.times[-1], load_root(self._reader, commit_id))
+        self._publisher = Publisher(
+            head, index, self._reader, load_requests(root, index, commit_id), on_publish=self._notify
+        )
+        self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
+        self._worktree.reconcile()
+        self._follower = Follower(self._worktree)
+        self._writer = Writer(
+            self._publisher,
+            LocalLog(git_dir, disk, on_step=on_step),
+            self._reader,
+            follow_main=MainFollower(root, git_dir, self._publisher, self._reader, gate, disk).follow,
+            on_idle=self._save_when_due,
+            on_step=on_step,
+        )
+        self._maintenance = Maintenance(root, git_dir, exclusively=self._writer.exclusively)
+        self._held = ExitStack()
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        create: bool = True,
+        gate: Gate = accept_all,
+        disk: Disk | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> GitStore:
+        """Return the store at exactly `root`, after recovery and ready for writes.
+
+        Args:
+            create: Make the repository when the folder is missing, empty, or
+                holds nothing but a README.
+            gate: Judges commits that something else put on `main`.
+            on_step: Called with the name of each step of a batch, after it.
+
+        Raises:
+            RepositoryUnusable: It cannot be opened as it is; the message says why.
+            RepositoryLocked: Another process has it open.
+        """
+        root = root.absolute()
+        if create and needs_creation(root):
+            create_repository(root, now_s=time.time())
+        git_dir = git_dir_of(root)
+        with ExitStack() as held:
+            held.enter_context(RepositoryLock(git_dir))
+            for finding in recover(git_dir):
+                logger.warning("recovery: %s", finding)
+            pin_settings(root, git_dir)
+            store = cls(
+                root, git_dir, gate=gate, disk=disk or Disk(), cache_bytes=cache_bytes, on_step=on_step
+            )
+            store._held = held.pop_all()
+        store._follower.start()
+        store._writer.start()
+        store._maintenance.start()
+        return store
+
+    def __enter__(self) -> GitStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def snapshot(self) -> StoreSnapshot:
+        """Return the newest revision that is durable."""
+        return self._publisher.snapshot()
+
+    def submit(self, write: Write) -> Future[Outcome]:
+        """Queue `write`; see `ConfigStore.submit`."""
+        return self._writer.submit(write)
+
+    def status(self) -> StoreStatus:
+        """Return what is wrong with this store, if anything is."""
+        problem = self._writer.problem
+        return StoreStatus(
+            revision=self.snapshot().revision,
+            problems={} if problem is None else {problem.code: problem.message},
+            notes=dict(self._follower.notes),
+            local_edits=tuple(sorted(self._follower.local_edits)),
+        )
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until working files and index are at the newest revision; False when they are not in time."""
+        return self._follower.flush(timeout_s)
+
+    def close(self) -> None:
+        """Land what is queued, bring the working tree up, let go of the repository."""
+        self._writer.close()
+        self._maintenance.close()
+        self._follower.close()
+        self._save()
+        self._reader.close()
+        self._held.close()
+
+    def _notify(self, paths: Iterable[str]) -> None:
+        self._follower.notify(paths)
+
+    def _save_when_due(self) -> None:
+        if self._publisher.index.revision - self._saved_revision >= SAVE_AFTER_REVISIONS:
+            self._save()
+
+    def _save(self) -> None:
+        index = self._publisher.index
+        if index.revision == self._saved_revision:
+            return
+        try:
+            save_versions(index, self._versions_path)
+            self._saved_revision = index.revision
+        except OSError as error:
+            # A cache: without it the next start reads the history instead.
+            logger.warning("version index: not saved: %s", error)
+
+
+class _Committed:
+    """What the working tree has to know of the published state."""
+
+    def __init__(self, publisher: Publisher, reader: ObjectReader) -> None:
+        self._publisher = publisher
+        self._reader = reader
+
+    def blob_at(self, path: str) -> bytes | None:
+        entry = find_entry(self._publisher.snapshot().head.root, encode_path(path), self._reader.read)
+        return None if entry is None else entry.id
+
+    def known(self, path: str, blob_id: bytes) -> bool:
+        return self._publisher.index.known(path, blob_id)
+
+    def content(self, blob_id: bytes) -> bytes:
+        return self._reader.blob(blob_id)

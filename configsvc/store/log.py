@@ -1,0 +1,142 @@
+"""Where a batch is made durable.
+
+`CommitLog` is the seam: `LocalLog` on this disk, later one on a majority of
+machines.  Making a batch durable and making it visible are two things; the
+second is `Publisher.apply` in every mode.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from configsvc.core.errors import WriteFailed
+from configsvc.store.batch import Batch
+from configsvc.store.disk import Disk
+from configsvc.store.packs import build_pack, write_pack
+from configsvc.store.refs import (
+    RefBusy,
+    RefMoved,
+    RefUnreadable,
+    RefUnsynced,
+    compare_and_set,
+    read_ref,
+)
+
+MAX_LOCK_WAIT_S = 0.5
+"""How long another process may hold git's lock on `main` before writes fail, in seconds."""
+
+
+_PROBE_BYTES = 1 << 16
+
+
+class Fate(Enum):
+    """What became of a batch.
+
+    LANDED: durable.  LOST: nothing was written, `main` is elsewhere.
+    UNKNOWN: it may be there after a crash, or not.
+    """
+
+    LANDED = "landed"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+class CommitLog(Protocol):
+    """Makes batches durable, one after the other."""
+
+    def append(self, batch: Batch) -> Fate:
+        """Make `batch` durable if the head is still its base.
+
+        Raises:
+            WriteFailed: Nothing was written.
+        """
+
+    def probe(self) -> None:
+        """Return when a batch could be made durable now, as far as can be told.
+
+        Raises:
+            WriteFailed: It could not.
+        """
+
+    def settle(self, batch: Batch) -> Fate:
+        """Find out, and make certain, what became of a batch whose fate was unknown.
+
+        Raises:
+            WriteFailed: Still not to be had.
+        """
+
+
+class LocalLog:
+    """Durable on this disk: one synced pack, then one synced move of `main`.
+
+    Args:
+        on_step: Called with the name of each step after it; tests stop here.
+    """
+
+    def __init__(
+        self, git_dir: Path, disk: Disk, *, on_step: Callable[[str], None] = lambda step: None
+    ) -> None:
+        self._git_dir = git_dir
+        self._disk = disk
+        self._on_step = on_step
+
+    def append(self, batch: Batch) -> Fate:
+        return self._land(batch, expected=batch.base)
+
+    def probe(self) -> None:
+        folder = self._git_dir / "objects" / "pack"
+        path = folder / f"tmp_probe_{os.getpid()}"
+        try:
+            self._disk.write(path, b"\0" * _PROBE_BYTES)
+            self._disk.sync_folder(folder)
+        except OSError as error:
+            raise WriteFailed(f"disk: {error.strerror or error}; nothing was written") from error
+        finally:
+            self._disk.discard(path)
+
+    def settle(self, batch: Batch) -> Fate:
+        # After a failed sync the kernel may call pages clean that never reached the
+        # disk, so neither the old pack nor the old ref is trusted: both are written afresh
+        # (P. Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+        try:
+            current = read_ref(self._git_dir)
+        except (OSError, RefUnreadable) as error:
+            raise WriteFailed(f"main: not to be read: {error}") from error
+        if current == batch.base:
+            return Fate.LOST
+        return self._land(batch, expected=batch.head) if current == batch.head else Fate.LOST
+
+    def _land(self, batch: Batch, *, expected: str) -> Fate:
+        pack = build_pack(batch.objects)
+        self._on_step("built")
+        try:
+            write_pack(self._git_dir / "objects" / "pack", pack, self._disk)
+            self._on_step("packed")
+            self._move_main(expected, batch.head)
+        except (RefMoved, RefUnreadable):
+            return Fate.LOST
+        except RefUnsynced:
+            return Fate.UNKNOWN
+        except RefBusy as error:
+            raise WriteFailed(
+                f"{error}; nothing was written (expected: no other process moves main)"
+            ) from error
+        except OSError as error:
+            raise WriteFailed(f"disk: {error.strerror or error}; nothing was written") from error
+        self._on_step("landed")
+        return Fate.LANDED
+
+    def _move_main(self, expected: str, new: str) -> None:
+        give_up_at = time.monotonic() + MAX_LOCK_WAIT_S
+        while True:
+            try:
+                return compare_and_set(self._git_dir, expected, new, self._disk)
+            except RefBusy:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.005)

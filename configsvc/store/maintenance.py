@@ -1,0 +1,124 @@
+"""Keeping the object store small, on our own clock: git's automatic gc is off.
+
+Only commands that were shown to be safe beside the writer run beside it:
+`repack --geometric` keeps packs that no ref reaches yet.  `prune` would drop
+loose objects of a push that is about to land, so it is given the writer's turn and
+two weeks of grace.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from configsvc.store.gitcommand import environment
+
+MAX_PACKS = 200
+REPACK_CHECK_S = 5.0
+PRUNE_EVERY_S = 86_400.0
+_REPACK = ("repack", "-d", "--geometric=2", "--write-midx", "-q")
+_PRUNE = ("prune", "--expire=2.weeks.ago")
+_REPACK_TIMEOUT_S = 1800.0
+
+logger = logging.getLogger(__name__)
+
+
+class Maintenance:
+    """Repacks in a thread of its own once packs pile up.
+
+    Args:
+        exclusively: Runs a function while no batch is written.
+        max_packs: Packs that are let stand before they are joined.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        git_dir: Path,
+        *,
+        exclusively: Callable[[Callable[[], None]], None] = lambda task: task(),
+        max_packs: int = MAX_PACKS,
+        check_s: float = REPACK_CHECK_S,
+    ) -> None:
+        self._root = root
+        self._packs = git_dir / "objects" / "pack"
+        self._exclusively = exclusively
+        self._max_packs = max_packs
+        self._check_s = check_s
+        self._pruned_at = time.monotonic()
+        self._stop = threading.Event()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, name="configsvc-maintenance", daemon=True)
+
+    def start(self) -> None:
+        """Start to look after the store."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; a repack under way is stopped, which harms nothing."""
+        self._stop.set()
+        running = self._running
+        if running is not None and running.poll() is None:
+            running.terminate()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def pack_count(self) -> int:
+        """Return how many packs there are."""
+        return sum(1 for entry in os.scandir(self._packs) if entry.name.endswith(".pack"))
+
+    def repack(self) -> None:
+        """Join packs so that their sizes form a geometric progression."""
+        started = time.monotonic()
+        before = self.pack_count()
+        if self._git(_REPACK):
+            logger.info(
+                "repack: %d packs to %d in %.1f s", before, self.pack_count(), time.monotonic() - started
+            )
+
+    def prune(self) -> None:
+        """Drop loose objects that nothing reaches and that are older than two weeks."""
+        self._exclusively(self._prune_now)
+
+    def _prune_now(self) -> None:
+        self._git(_PRUNE)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._check_s):
+            try:
+                if self.pack_count() >= self._max_packs:
+                    self.repack()
+                if time.monotonic() - self._pruned_at >= PRUNE_EVERY_S:
+                    self._pruned_at = time.monotonic()
+                    self.prune()
+            except Exception:
+                logger.exception("maintenance failed; it is tried again")
+
+    def _git(self, arguments: tuple[str, ...]) -> bool:
+        # Nice, because it competes with reads for two cores and nothing waits for it.
+        command = ["nice", "-n", "15", "git", "-C", str(self._root), *arguments]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        ) as process:
+            self._running = process
+            try:
+                _, stderr = process.communicate(timeout=_REPACK_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, stderr = process.communicate()
+            finally:
+                self._running = None
+            if process.returncode != 0 and not self._stop.is_set():
+                logger.error(
+                    "git %s failed: %s", arguments[0], stderr.decode("utf-8", "replace").strip()[-500:]
+                )
+            return process.returncode == 0

@@ -1,0 +1,60 @@
+"""How a batch becomes visible: one path, whoever made it durable.
+
+Holds what readers see: the head, the version index, recent request ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from configsvc.store.batch import Batch
+from configsvc.store.reader import ObjectReader
+from configsvc.store.requests import Landing, RequestTable
+from configsvc.store.state import Head, StoreSnapshot
+from configsvc.store.versions import CommitChanges, VersionIndex
+
+
+class Publisher:
+    """What is published.  One thread applies; any may take a snapshot.
+
+    Args:
+        index: Fed up to `head`.
+        on_publish: Told the paths that a publish step touched, after it.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        index: VersionIndex,
+        reader: ObjectReader,
+        requests: RequestTable,
+        *,
+        on_publish: Callable[[Iterable[str]], None] = lambda paths: None,
+    ) -> None:
+        self.index = index
+        self.requests = requests
+        self._reader = reader
+        self._on_publish = on_publish
+        self._snapshot = StoreSnapshot(head, index, reader)
+
+    def snapshot(self) -> StoreSnapshot:
+        """Return the newest published revision."""
+        return self._snapshot
+
+    def apply(self, batch: Batch) -> None:
+        """Make a durable batch visible, in one step."""
+        for identity, (kind, content) in batch.objects.items():
+            if kind == "blob":
+                self._reader.keep(identity, content)
+        self.advance(batch.commits, batch.new_head, batch.landings)
+
+    def advance(self, commits: Iterable[CommitChanges], head: Head, landings: Iterable[Landing] = ()) -> None:
+        """Move what is visible on to `head`, whose commits since are given in order."""
+        paths: dict[str, None] = {}
+        for commit in commits:
+            self.index.feed(commit)
+            paths.update((change.path, None) for change in commit.changes)
+        self.requests.add(landings)
+        # The index is ahead of the head for a moment; readers look no further than their head.
+        self._snapshot = StoreSnapshot(head, self.index, self._reader)
+        self._on_publish(paths)

@@ -1,0 +1,148 @@
+"""Objects by id: memory first, then git's own `cat-file`, which stays running.
+
+GitPython's `cat-file` pair is one pipe per `Repo` and not thread-safe, so each
+is handed to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from git import Repo
+from git.exc import GitError, ODBError
+from gitdb.exc import BadObject  # type: ignore[import-untyped]
+
+from configsvc.core.errors import RepositoryUnusable, Unavailable
+from configsvc.store.gitcommand import SETTINGS
+
+MAX_IDLE_REPOS = 4
+DEFAULT_CACHE_BYTES = 32 << 20
+
+
+Answer = TypeVar("Answer")
+
+
+class ObjectMissing(Unavailable):
+    """An object that the history names cannot be read: the repository is damaged."""
+
+
+class ObjectReader:
+    """Reads blobs and trees by id.  Thread-safe.
+
+    Args:
+        root: The working tree; opened at exactly this folder.
+        cache_bytes: Bytes of blobs kept in memory, least recently used out.
+    """
+
+    def __init__(self, root: Path, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+        self._root = root
+        self._cache_bytes = cache_bytes
+        self._lock = threading.Lock()  # guards the fields below
+        self._idle: list[Repo] = []
+        self._cached: OrderedDict[bytes, bytes] = OrderedDict()
+        self._used_bytes = 0
+
+    def read(self, identity: bytes) -> bytes:
+        """Return the content of an object by its 20-byte id, past the cache.
+
+        Raises:
+            ObjectMissing: The repository does not have it.
+        """
+        return self._ask(identity, lambda repo: bytes(repo.odb.stream(identity).read()))
+
+    def size(self, identity: bytes) -> int:
+        """Return the size of an object in bytes, by its 20-byte id.
+
+        Raises:
+            ObjectMissing: The repository does not have it.
+        """
+        return self._ask(identity, lambda repo: int(repo.odb.info(identity).size))
+
+    def _ask(self, identity: bytes, question: Callable[[Repo], Answer]) -> Answer:
+        try:
+            with self._repo() as repo:
+                return question(repo)
+        except BadObject as error:
+            raise ObjectMissing(f"object {identity.hex()}: not in the repository") from error
+        except (GitError, OSError, ValueError, AttributeError):
+            # A `cat-file` that was killed answers with a broken pipe or an empty
+            # header.  Whatever killed one may have killed all: none is used again.
+            self.close()
+        try:
+            with self._repo() as repo:
+                return question(repo)
+        except (ODBError, GitError, OSError, ValueError, AttributeError) as error:
+            raise ObjectMissing(f"object {identity.hex()}: {error}") from error
+
+    def blob(self, identity: bytes) -> bytes:
+        """Return a blob's bytes by its 20-byte id, from memory when it was used lately."""
+        with self._lock:
+            content = self._cached.get(identity)
+            if content is not None:
+                self._cached.move_to_end(identity)
+                return content
+        content = self.read(identity)
+        self.keep(identity, content)
+        return content
+
+    def keep(self, identity: bytes, content: bytes) -> None:
+        """Remember a blob that was just written or read."""
+        if len(content) > self._cache_bytes // 8:
+            return
+        with self._lock:
+            if identity in self._cached:
+                return
+            self._cached[identity] = content
+            self._used_bytes += len(content)
+            while self._used_bytes > self._cache_bytes:
+                _, dropped = self._cached.popitem(last=False)
+                self._used_bytes -= len(dropped)
+
+    def close(self) -> None:
+        """End the `cat-file` processes."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for repo in idle:
+            repo.close()
+
+    @contextmanager
+    def _repo(self) -> Iterator[Repo]:
+        with self._lock:
+            repo = self._idle.pop() if self._idle else None
+        if repo is None:
+            repo = open_repo(self._root)
+        usable = False
+        try:
+            yield repo
+            usable = True
+        except BadObject:
+            usable = True
+            raise
+        finally:
+            with self._lock:
+                keep = usable and len(self._idle) < MAX_IDLE_REPOS
+                if keep:
+                    self._idle.append(repo)
+            if not keep:
+                repo.close()
+
+
+def open_repo(root: Path) -> Repo:
+    """Return GitPython's view of the repository at exactly `root`.
+
+    Raises:
+        RepositoryUnusable: There is no repository with a working tree there.
+    """
+    try:
+        repo = Repo(root, search_parent_directories=False)
+    except (GitError, OSError) as error:
+        raise RepositoryUnusable(f"repository: {root} is none (expected: a git working tree)") from error
+    if repo.bare:
+        raise RepositoryUnusable(f"repository: {root} is bare (expected: one with a working tree)")
+    repo.git.update_environment(**SETTINGS)
+    return repo

@@ -1,0 +1,195 @@
+"""The repository on disk: made, opened at exactly one folder, its settings pinned."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from configsvc.core.changes import COMMITTER
+from configsvc.core.errors import RepositoryUnusable
+from configsvc.core.names import ATTRIBUTES, ATTRIBUTES_FILE
+from configsvc.store.batch import commit_time
+from configsvc.store.disk import Disk
+from configsvc.store.gitcommand import MIN_GIT, GitFailed, git, git_version
+from configsvc.store.objects import CommitObject, Objects, add_object
+from configsvc.store.packs import build_pack, write_pack
+from configsvc.store.refs import MAIN, RefUnreadable, compare_and_set, read_ref
+from configsvc.store.trees import EMPTY_TREE, edited
+
+SETTINGS = {
+    "gc.auto": "0",
+    "gc.packrefs": "false",
+    "maintenance.auto": "false",
+    "receive.autogc": "false",
+    "receive.unpacklimit": "1",
+    "receive.denynonfastforwards": "true",
+    "receive.denydeletes": "true",
+    "fetch.writecommitgraph": "false",
+    "core.fsync": "all",
+    "core.usereplacerefs": "false",
+    "core.autocrlf": "false",
+    "core.protectntfs": "true",
+    "core.protecthfs": "true",
+    "core.symlinks": "false",
+    "core.splitindex": "false",
+    "index.version": "2",
+    "transfer.fsckobjects": "true",
+}
+"""git settings that the store relies on, pinned each time it is opened."""
+
+_HOOK = """#!/bin/sh
+# Written by configsvc at each start; changes are lost.
+# main moves only through configsvc's writer, which does not run this hook.
+[ "$1" = prepared ] || exit 0
+while read -r old new ref; do
+    # git reset may "move" main to where it is; a deletion has nothing but zeros on both sides.
+    case "$old" in *[!0]*) [ "$old" = "$new" ] && continue ;; esac
+    if [ "$ref" = refs/heads/main ]; then
+        echo "configsvc: main moves only through configsvc." >&2
+        echo "configsvc: run 'configsvc commit' to take the edits made here through its checks." >&2
+        exit 1
+    fi
+done
+exit 0
+"""
+
+
+def own_folder(git_dir: Path) -> Path:
+    """Return the folder for this machine's own files."""
+    return git_dir / "configsvc"
+
+
+def git_dir_of(root: Path) -> Path:
+    """Return the `.git` folder of the working tree at exactly `root`.
+
+    Raises:
+        RepositoryUnusable: It is no working tree of its own with branch main.
+    """
+    git_dir = root / ".git"
+    if not root.is_dir():
+        raise RepositoryUnusable(
+            f"repository: {root} is not a folder (expected: a git working tree; `configsvc init` makes one)"
+        )
+    if not git_dir.is_dir() or git_dir.is_symlink():
+        raise RepositoryUnusable(
+            f"repository: {root} has no .git folder of its own "
+            "(expected: a git working tree; `configsvc init` makes one)"
+        )
+    try:
+        read_ref(git_dir)
+    except RefUnreadable as error:
+        raise RepositoryUnusable(
+            f"repository: {root}: {error} (expected: at least one commit on branch main)"
+        ) from error
+    return git_dir
+
+
+def needs_creation(root: Path) -> bool:
+    """Return whether `root` is a place where `create_repository` may make a repository.
+
+    True for a missing or empty folder, and for one that holds nothing but a README.
+    """
+    if not root.exists():
+        return True
+    if not root.is_dir():
+        return False
+    return all(entry.name.lower().startswith("readme") and entry.is_file() for entry in root.iterdir())
+
+
+def create_repository(root: Path, *, now_s: float) -> None:
+    """Make a working tree on branch main whose first commit holds what is there.
+
+    Raises:
+        RepositoryUnusable: The folder holds other files, or git failed.
+    """
+    if not needs_creation(root):
+        raise RepositoryUnusable(
+            f"repository: {root} is not empty "
+            "(expected: an empty folder; for an existing git repository use `configsvc init --adopt`)"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    git_dir = root / ".git"
+    try:
+        git(root, "init", "--quiet", "--initial-branch=main", "--template=", ".")
+        _first_commit(root, git_dir, now_s)
+        git(root, "read-tree", "HEAD")
+        (root / ATTRIBUTES_FILE).write_bytes(ATTRIBUTES)
+        git(root, "update-index", "-q", "--refresh")
+    except (GitFailed, OSError) as error:
+        # A half-made repository would be refused for ever; the folder held nothing of ours before.
+        shutil.rmtree(git_dir, ignore_errors=True)
+        raise RepositoryUnusable(f"repository: {root} could not be made: {error}") from error
+    sync_everything(root)
+
+
+def pin_settings(root: Path, git_dir: Path) -> None:
+    """Set the git settings and the hook that the store relies on, where they differ.
+
+    Raises:
+        RepositoryUnusable: git is too old or cannot write its settings.
+    """
+    version = git_version()
+    if version < MIN_GIT:
+        raise RepositoryUnusable(
+            f"git version: {'.'.join(map(str, version))} (expected: >= {'.'.join(map(str, MIN_GIT))})"
+        )
+    hooks = own_folder(git_dir) / "hooks"
+    hooks.mkdir(parents=True, exist_ok=True)
+    _write_hook(hooks / "reference-transaction")
+    wanted = SETTINGS | {"core.hookspath": str(hooks)}
+    try:
+        current = local_settings(root)
+        for name, value in wanted.items():
+            if current.get(name) != [value]:
+                git(root, "config", "--local", "--replace-all", name, value)
+    except GitFailed as error:
+        raise RepositoryUnusable(f"repository: {root}: {error}") from error
+
+
+def sync_everything(root: Path) -> None:
+    """Sync every file and folder of a new repository, and the folder it stands in."""
+    disk = Disk()
+    for folder, _, files in os.walk(root):
+        for name in files:
+            descriptor = os.open(Path(folder) / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        disk.sync_folder(Path(folder))
+    disk.sync_folder(root.resolve().parent)
+
+
+def _first_commit(root: Path, git_dir: Path, now_s: float) -> None:
+    objects = Objects()
+    files = {entry.name: entry.read_bytes() for entry in root.iterdir() if entry.is_file()}
+    files[ATTRIBUTES_FILE] = ATTRIBUTES
+    edits = {os.fsencode(name): add_object(objects, "blob", content) for name, content in files.items()}
+    tree = edited(EMPTY_TREE, edits, lambda identity: objects[identity][1], objects)
+    when = commit_time(now_s, 0)
+    commit = CommitObject(tree.id, (), COMMITTER, COMMITTER, when, "Start the repository\n")
+    identity = add_object(objects, "commit", commit.encode())
+    pack_folder = git_dir / "objects" / "pack"
+    pack_folder.mkdir(parents=True, exist_ok=True)
+    disk = Disk()
+    write_pack(pack_folder, build_pack(objects), disk)
+    compare_and_set(git_dir, None, identity.hex(), disk, MAIN)
+
+
+def local_settings(root: Path) -> dict[str, list[str]]:
+    """Return the repository's own git settings: lower-case name to its values."""
+    settings: dict[str, list[str]] = {}
+    for line in git(root, "config", "--local", "--list", "-z").decode("utf-8", "surrogateescape").split("\0"):
+        name, _, value = line.partition("\n")
+        settings.setdefault(name, []).append(value)
+    return settings
+
+
+def _write_hook(path: Path) -> None:
+    if path.exists() and path.read_text() == _HOOK and os.access(path, os.X_OK):
+        return
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(_HOOK)
+    temporary.chmod(0o755)
+    temporary.rename(path)

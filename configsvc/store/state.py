@@ -1,0 +1,237 @@
+"""The repository at one moment, as readers and plans see it.
+
+`State` is a root tree and a way to look up versions.  A `StoreSnapshot` is a
+state that was published; a `BatchState` is one under construction, ahead of
+what is published by the writes its batch has taken so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from configsvc.core.names import Format, document_path, find_document
+from configsvc.core.trees import REGULAR
+from configsvc.store.base import Entry
+from configsvc.store.objects import Objects
+from configsvc.store.reader import ObjectReader
+from configsvc.store.trees import Tree, TreeEntry, find_entry, find_folder, walk
+from configsvc.store.versions import CommitRecord, VersionIndex, effective
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest durable revision, swapped in one step when a batch is published."""
+
+    revision: int
+    commit_id: str
+    committed_at: int
+    root: Tree
+
+
+class StoreSnapshot:
+    """The whole repository at one revision.  Thread-safe; never changes."""
+
+    def __init__(self, head: Head, index: VersionIndex, reader: ObjectReader) -> None:
+        self.head = head
+        self._index = index
+        self.reader = reader
+
+    @property
+    def revision(self) -> int:
+        return self.head.revision
+
+    @property
+    def commit_id(self) -> str:
+        return self.head.commit_id
+
+    def find(self, service: str) -> Entry | None:
+        return self._index.find(service, self.head.revision)
+
+    def entry(self, service: str, version: int) -> Entry | None:
+        return self._index.entry(service, version, self.head.revision)
+
+    def entries(self, service: str) -> Sequence[Entry]:
+        return EntrySequence(self._index, service, self.head.revision)
+
+    def services(self, prefix: str = "") -> Iterator[str]:
+        return self._index.names(prefix, self.head.revision)
+
+    def service_count(self, revision: int | None = None) -> int:
+        return self._index.counts[(self.head.revision if revision is None else revision) - 1]
+
+    def record(self, revision: int) -> CommitRecord:
+        """Return commit id, time and author of a revision up to this one."""
+        return self._index.record(revision)
+
+    def blob(self, blob_id: str) -> bytes:
+        return self.reader.blob(bytes.fromhex(blob_id))
+
+    def read(self, path: str) -> bytes | None:
+        entry = self.tree_entry(path)
+        return None if entry is None or entry.mode not in REGULAR else self.reader.blob(entry.id)
+
+    def names(self, folder: str) -> frozenset[str]:
+        tree = self.tree_folder(folder)
+        return frozenset() if tree is None else decoded_names(tree)
+
+    def tree_entry(self, path: str) -> TreeEntry | None:
+        """Return mode and 20-byte id of what stands at `path`."""
+        return find_entry(self.head.root, encode_path(path), self.reader.read)
+
+    def tree_folder(self, folder: str) -> Tree | None:
+        """Return the folder at a path; "" is the root."""
+        return find_folder(self.head.root, encode_path(folder), self.reader.read)
+
+    def walk(self) -> Iterator[tuple[str, TreeEntry]]:
+        """Yield path, and mode and id, of every file."""
+        for path, entry in walk(self.head.root, self.reader.read):
+            yield path.decode("utf-8", "surrogateescape"), entry
+
+
+class EntrySequence(Sequence[Entry]):
+    """The versions of a service, made one by one as they are asked for."""
+
+    def __init__(self, index: VersionIndex, service: str, revision: int) -> None:
+        self._index = index
+        self._service = service
+        self._revision = revision
+        self._count = index.version_count(service, revision)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
+        if isinstance(place, slice):
+            return [self[version] for version in range(*place.indices(self._count))]
+        version = place + self._count if place < 0 else place
+        entry = self._index.entry(self._service, version, self._revision) if version >= 0 else None
+        if entry is None:
+            raise IndexError(place)
+        return entry
+
+
+class BatchState:
+    """The state that the next write of a batch lands on.  Used by the writer's thread only."""
+
+    def __init__(self, base: StoreSnapshot, reader: ObjectReader) -> None:
+        self.root = base.head.root
+        self.revision = base.head.revision
+        self.objects: Objects = {}
+        self._base = base
+        self._reader = reader
+        self._entries: dict[str, Entry] = {}
+
+    def load(self, identity: bytes) -> bytes:
+        """Return an object's content by its 20-byte id, the batch's own included."""
+        found = self.objects.get(identity)
+        return self._reader.read(identity) if found is None else found[1]
+
+    def find(self, service: str) -> Entry | None:
+        known = self._entries.get(service)
+        return self._base.find(service) if known is None else known
+
+    def read(self, path: str) -> bytes | None:
+        entry = self.tree_entry(path)
+        if entry is None or entry.mode not in REGULAR:
+            return None
+        found = self.objects.get(entry.id)
+        return self._reader.blob(entry.id) if found is None else found[1]
+
+    def names(self, folder: str) -> frozenset[str]:
+        tree = self.tree_folder(folder)
+        return frozenset() if tree is None else decoded_names(tree)
+
+    def tree_entry(self, path: str) -> TreeEntry | None:
+        return find_entry(self.root, encode_path(path), self.load)
+
+    def tree_folder(self, folder: str) -> Tree | None:
+        return find_folder(self.root, encode_path(folder), self.load)
+
+    def advance(self, root: Tree, objects: Objects, paths: Sequence[str]) -> list[Entry]:
+        """Move to the state after one commit; return the versions it made.
+
+        Args:
+            root: Root tree of the commit.
+            objects: What the commit adds.
+            paths: What it touched.
+        """
+        self.objects.update(objects)
+        self.root = root
+        self.revision += 1
+        made = []
+        for service in sorted(
+            {document.service for document in map(find_document, paths) if document is not None}
+        ):
+            entry = self._next_entry(service)
+            if entry is not None:
+                self._entries[service] = entry
+                made.append(entry)
+        return made
+
+    def _next_entry(self, service: str) -> Entry | None:
+        before = self.find(service)
+        was = None if before is None or before.format is None else (before.format, before.blob_id)
+        now = effective(self._document(service, Format.JSON), self._document(service, Format.YAML))
+        if was == (None if now is None else (now[0], now[1].hex())):
+            return None
+        version = 0 if before is None else before.version + 1
+        return Entry(
+            service=service,
+            version=version,
+            revision=self.revision,
+            format=None if now is None else now[0],
+            blob_id=None if now is None else now[1].hex(),
+            born=before.born if before is not None and not before.deleted else version,
+            ordinal=before.ordinal if before is not None else 0,
+        )
+
+    def _document(self, service: str, format_: Format) -> bytes | None:
+        entry = self.tree_entry(document_path(service, format_))
+        return entry.id if entry is not None and entry.mode in REGULAR else None
+
+
+class NotedView:
+    """A view that notes what a plan asked, so that the answer can be checked again later."""
+
+    def __init__(self, state: StoreSnapshot | BatchState) -> None:
+        self._state = state
+        self._versions: dict[str, int | None] = {}
+        self._files: dict[str, TreeEntry | None] = {}
+        self._folders: dict[str, bytes | None] = {}
+
+    def find(self, service: str) -> Entry | None:
+        entry = self._state.find(service)
+        self._versions[service] = None if entry is None else entry.version
+        return entry
+
+    def read(self, path: str) -> bytes | None:
+        self._files[path] = self._state.tree_entry(path)
+        return self._state.read(path)
+
+    def names(self, folder: str) -> frozenset[str]:
+        tree = self._state.tree_folder(folder)
+        self._folders[folder] = None if tree is None else tree.id
+        return frozenset() if tree is None else decoded_names(tree)
+
+    def still_holds(self, state: BatchState) -> bool:
+        """Return whether `state` would give every answer that was given."""
+        for service, version in self._versions.items():
+            entry = state.find(service)
+            if (None if entry is None else entry.version) != version:
+                return False
+        for folder, identity in self._folders.items():
+            tree = state.tree_folder(folder)
+            if (None if tree is None else tree.id) != identity:
+                return False
+        return all(state.tree_entry(path) == entry for path, entry in self._files.items())
+
+
+def encode_path(path: str) -> bytes:
+    """Return a path as git's bytes."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def decoded_names(tree: Tree) -> frozenset[str]:
+    """Return a folder's names as text."""
+    return frozenset(name.decode("utf-8", "surrogateescape") for name in tree.names())

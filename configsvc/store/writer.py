@@ -1,0 +1,213 @@
+"""The single writer: takes what is queued, lands it as one batch, answers.
+
+While one batch is being synced the next one gathers; there is no other wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from configsvc.core.changes import Outcome
+from configsvc.core.errors import ConfigError, OutcomeUnknown, QueueFull, ServiceClosed, WriteFailed
+from configsvc.store.base import Write
+from configsvc.store.batch import Batch, Draft, Pending
+from configsvc.store.log import CommitLog, Fate
+from configsvc.store.publisher import Publisher
+from configsvc.store.reader import ObjectReader
+from configsvc.store.state import NotedView
+
+MAX_BATCH = 256
+MAX_QUEUE = 4096
+TICK_S = 1.0
+"""How often an idle writer looks whether `main` moved or a failed disk is back, in seconds."""
+_MAX_ATTEMPTS = 3
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """Queue, thread and order of steps of all writes.
+
+    Args:
+        follow_main: Brings what is published to where `main` is, or raises
+            why it may not; called before each batch and on each tick.
+        on_idle: Called on each tick after `follow_main`.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        log: CommitLog,
+        reader: ObjectReader,
+        *,
+        follow_main: Callable[[], None],
+        on_idle: Callable[[], None] = lambda: None,
+        on_step: Callable[[str], None] = lambda step: None,
+        tick_s: float = TICK_S,
+    ) -> None:
+        self._publisher = publisher
+        self._log = log
+        self._reader = reader
+        self._follow_main = follow_main
+        self._on_idle = on_idle
+        self._on_step = on_step
+        self._tick_s = tick_s
+        self._limbo: Batch | None = None
+        self._problem: ConfigError | None = None
+        self._closed = False
+        self._queue: deque[Pending] = deque()
+        self._queued = threading.Condition()  # guards the queue and `_closed`
+        self._turn = threading.Lock()  # held while a batch is written, and by `exclusively`
+        self._thread = threading.Thread(target=self._run, name="configsvc-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start to take writes."""
+        self._thread.start()
+
+    @property
+    def problem(self) -> ConfigError | None:
+        """Why writes fail at the moment; None when they do not."""
+        return self._problem
+
+    def submit(self, write: Write) -> Future[Outcome]:
+        """Plan `write` against the published state and queue it; see `ConfigStore.submit`."""
+        future: Future[Outcome] = Future()
+        view = NotedView(self._publisher.snapshot())
+        try:
+            known = self._publisher.requests.find(write.request_id) if write.request_id else None
+            plan = None if known is not None else write.plan(view)
+        except ConfigError as error:
+            if write.request_id is None:
+                future.set_exception(error)
+                return future
+            # The request id may be that of a write in flight, which makes this no refusal.
+            plan = None
+        with self._queued:
+            if self._closed:
+                raise ServiceClosed("write: the service is shutting down (expected: try again elsewhere)")
+            if len(self._queue) >= MAX_QUEUE:
+                raise QueueFull(f"write: {len(self._queue)} writes wait already (expected: < {MAX_QUEUE})")
+            self._queue.append(Pending(write, future, plan, view))
+            self._queued.notify()
+        return future
+
+    def exclusively(self, task: Callable[[], None]) -> None:
+        """Run `task` while no batch is written."""
+        with self._turn:
+            task()
+
+    def close(self) -> None:
+        """Land what is queued and end the thread.  Closing twice is harmless."""
+        with self._queued:
+            self._closed = True
+            self._queued.notify()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._queued:
+                if not self._queue and not self._closed:
+                    self._queued.wait(self._tick_s)
+                pending = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                if not pending and self._closed:
+                    return
+            try:
+                with self._turn:
+                    if pending:
+                        self._land(pending)
+                    else:
+                        self._tick()
+            except Exception:
+                logger.exception("writer: a batch failed")
+                self._refuse(pending, WriteFailed("write: internal error; see the log"))
+
+    def _tick(self) -> None:
+        try:
+            if self._problem is not None:
+                self._log.probe()
+            self._get_ready()
+        except ConfigError as error:
+            self._fail_with(error)
+            return
+        self._problem = None
+        self._on_idle()
+
+    def _land(self, pending: list[Pending]) -> None:
+        pending = [item for item in pending if item.future.set_running_or_notify_cancel()]
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                self._get_ready()
+                if self._attempt(pending):
+                    return
+            except ConfigError as error:
+                self._fail_with(error)
+                self._refuse(pending, error)
+                return
+        self._refuse(
+            pending, WriteFailed("main: moved again and again by another process; nothing was written")
+        )
+
+    def _get_ready(self) -> None:
+        """Raise why nothing can be written now; return when all earlier doubts are settled."""
+        if self._limbo is not None:
+            self._settle(self._limbo)
+        self._follow_main()
+
+    def _fail_with(self, error: ConfigError) -> None:
+        if self._problem is None or self._problem.message != error.message:
+            logger.error("writes fail: %s", error)
+        self._problem = error
+
+    def _settle(self, batch: Batch) -> None:
+        fate = self._log.settle(batch)
+        if fate is Fate.UNKNOWN:
+            raise WriteFailed("disk: what became of an earlier write is still unknown; nothing was written")
+        self._limbo = None
+        if fate is Fate.LANDED:
+            self._publisher.apply(batch)
+
+    def _attempt(self, pending: list[Pending]) -> bool:
+        """Land `pending` and answer; return False when `main` moved and nothing was done."""
+        draft = Draft(self._publisher.snapshot(), self._reader, self._publisher.requests)
+        refused: list[tuple[Pending, Exception]] = []
+        for item in pending:
+            try:
+                draft.take(item)
+            except ConfigError as error:
+                refused.append((item, error))
+            except Exception as error:
+                logger.exception("writer: a plan failed")
+                refused.append((item, error))
+        batch = draft.batch()
+        self._on_step("taken")
+        if batch is None:
+            self._publisher.requests.add(draft.landings())
+        else:
+            fate = self._log.append(batch)
+            if fate is Fate.LOST:
+                return False
+            if fate is Fate.UNKNOWN:
+                self._limbo = batch
+                raise OutcomeUnknown(
+                    "disk: a sync failed; the write may be there or not (repeat it with its request id)"
+                )
+            self._publisher.apply(batch)
+            self._problem = None
+        self._on_step("published")
+        # Refusals wait for the batch too: they were judged on the state it makes.
+        for item, refusal in refused:
+            item.future.set_exception(refusal)
+        for item, outcome in draft.accepted:
+            item.future.set_result(outcome)
+        self._on_step("answered")
+        return True
+
+    def _refuse(self, pending: list[Pending], error: Exception) -> None:
+        for item in pending:
+            if not item.future.done():
+                item.future.set_exception(error)

@@ -1,0 +1,206 @@
+"""What every store promises, run over each of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from configsvc.core.changes import ANONYMOUS, Outcome, Plan
+from configsvc.core.errors import PathConflict, RequestIdReused, ServiceClosed, ServiceExists
+from configsvc.core.names import Format
+from configsvc.store.base import ConfigStore, View, Write
+from configsvc.store.gitstore import GitStore
+from configsvc.store.memory import MemoryStore
+
+WAIT_S = 20.0
+
+
+@pytest.fixture(params=["memory", "git"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ConfigStore]:
+    made: ConfigStore = MemoryStore() if request.param == "memory" else GitStore.open(tmp_path / "repo")
+    yield made
+    made.close()
+
+
+def put(store: ConfigStore, edits: dict[str, bytes | None], **more: str) -> Outcome:
+    return store.submit(Write(lambda view: Plan(edits, "Change\n"), ANONYMOUS, **more)).result(WAIT_S)
+
+
+def test_a_new_store_is_at_revision_1_with_no_services(store: ConfigStore) -> None:
+    snapshot = store.snapshot()
+    assert snapshot.revision == 1
+    assert list(snapshot.services()) == []
+    assert snapshot.service_count() == 0
+    assert snapshot.find("nginx") is None
+
+
+def test_versions_count_from_0_and_revisions_go_on(store: ConfigStore) -> None:
+    outcomes = [put(store, {"nginx.json": b"{}\n" * (n + 1)}) for n in range(3)]
+    assert [outcome.revision for outcome in outcomes] == [2, 3, 4]
+    assert [outcome.versions[0].version for outcome in outcomes] == [0, 1, 2]
+    assert [entry.version for entry in store.snapshot().entries("nginx")] == [0, 1, 2]
+
+
+def test_a_version_keeps_its_content_for_ever(store: ConfigStore) -> None:
+    put(store, {"nginx.json": b"first"})
+    put(store, {"nginx.json": b"second"})
+    snapshot = store.snapshot()
+    blobs = [snapshot.blob(entry.blob_id or "") for entry in snapshot.entries("nginx")]
+    assert blobs == [b"first", b"second"]
+
+
+def test_a_snapshot_does_not_see_what_came_after_it(store: ConfigStore) -> None:
+    put(store, {"nginx.json": b"first"})
+    before = store.snapshot()
+    put(store, {"nginx.json": b"second", "other.yaml": b"a: 1\n"})
+    assert before.read("nginx.json") == b"first"
+    assert before.find("other") is None
+    assert list(before.services()) == ["nginx"]
+    assert before.service_count() == 1
+    assert len(before.entries("nginx")) == 1
+
+
+def test_the_same_bytes_again_change_nothing(store: ConfigStore) -> None:
+    first = put(store, {"nginx.json": b"{}\n"})
+    again = put(store, {"nginx.json": b"{}\n"})
+    assert not again.changed
+    assert again.revision == first.revision == store.snapshot().revision
+    assert again.versions == ()
+
+
+def test_a_plan_without_edits_changes_nothing(store: ConfigStore) -> None:
+    assert not put(store, {}).changed
+    assert store.snapshot().revision == 1
+
+
+def test_a_change_of_format_is_one_version(store: ConfigStore) -> None:
+    put(store, {"nginx.json": b"{}\n"})
+    outcome = put(store, {"nginx.json": None, "nginx.yaml": b"a: 1\n"})
+    assert [made.version for made in outcome.versions] == [1]
+    entry = store.snapshot().find("nginx")
+    assert entry is not None
+    assert entry.format is Format.YAML
+
+
+def test_a_delete_takes_a_number_and_numbers_go_on_after_re_creation(store: ConfigStore) -> None:
+    put(store, {"nginx.json": b"a"})
+    put(store, {"other.json": b"a"})
+    deleted = put(store, {"nginx.json": None})
+    assert deleted.versions[0].deleted
+    assert list(store.snapshot().services()) == ["other"]
+    put(store, {"nginx.json": b"a"})
+    put(store, {"nginx.json": b"b"})
+    entries = store.snapshot().entries("nginx")
+    assert [(entry.version, entry.deleted, entry.born) for entry in entries] == [
+        (0, False, 0),
+        (1, True, 0),
+        (2, False, 2),
+        (3, False, 2),
+    ]
+    assert {entry.ordinal for entry in entries} == {1}
+    assert store.snapshot().service_count() == 2
+    assert store.snapshot().service_count(deleted.revision) == 1
+
+
+def test_one_write_of_many_services_is_one_revision(store: ConfigStore) -> None:
+    outcome = put(store, {"b.json": b"1", "a/x.json": b"2", "a/y.yaml": b"z: 3"})
+    assert outcome.revision == 2
+    assert [made.service for made in outcome.versions] == ["a/x", "a/y", "b"]
+    assert list(store.snapshot().services("a/")) == ["a/x", "a/y"]
+
+
+def test_a_file_of_no_service_makes_no_version(store: ConfigStore) -> None:
+    outcome = put(store, {".configsvc/services/nginx.yaml": b"enabled: false\n"})
+    assert outcome.changed
+    assert outcome.versions == ()
+    assert store.snapshot().read(".configsvc/services/nginx.yaml") == b"enabled: false\n"
+    assert store.snapshot().names(".configsvc") == {"services"}
+
+
+def test_a_folder_goes_with_its_last_file(store: ConfigStore) -> None:
+    put(store, {"a/b/x.json": b"1"})
+    put(store, {"a/b/x.json": None})
+    assert "a" not in store.snapshot().names("")
+
+
+def test_a_refusal_reaches_the_caller_and_writes_nothing(store: ConfigStore) -> None:
+    def refuse(view: View) -> Plan:
+        raise ServiceExists("no")
+
+    with pytest.raises(ServiceExists):
+        store.submit(Write(refuse, ANONYMOUS)).result(WAIT_S)
+    assert store.snapshot().revision == 1
+
+
+@pytest.mark.parametrize("path", ["a", "a/x.json/y.json"])
+def test_a_file_and_a_folder_cannot_share_a_name(store: ConfigStore, path: str) -> None:
+    put(store, {"a/x.json": b"1"})
+    with pytest.raises(PathConflict, match=r"is a (file|folder)"):
+        put(store, {path: b"2"})
+    assert store.snapshot().revision == 2
+
+
+def test_a_repeated_request_id_happens_once(store: ConfigStore) -> None:
+    first = put(store, {"nginx.json": b"a"}, request_id="r1", digest="d")
+    put(store, {"nginx.json": b"b"})
+    again = put(store, {"nginx.json": b"a"}, request_id="r1", digest="d")
+    assert again == first
+    assert store.snapshot().read("nginx.json") == b"b"
+
+
+def test_a_repeat_gets_the_first_answer_though_it_would_be_refused_now(store: ConfigStore) -> None:
+    def create(view: View) -> Plan:
+        if view.find("nginx") is not None:
+            raise ServiceExists("no")
+        return Plan({"nginx.json": b"a"}, "Create\n")
+
+    write = Write(create, ANONYMOUS, request_id="r1", digest="d")
+    assert store.submit(write).result(WAIT_S) == store.submit(write).result(WAIT_S)
+
+
+def test_a_request_id_used_for_something_else_is_refused(store: ConfigStore) -> None:
+    put(store, {"nginx.json": b"a"}, request_id="r1", digest="d")
+    with pytest.raises(RequestIdReused, match="r1"):
+        put(store, {"nginx.json": b"b"}, request_id="r1", digest="other")
+
+
+def test_concurrent_increments_lose_nothing(store: ConfigStore) -> None:
+    put(store, {"count.json": b"0"})
+
+    def increment(view: View) -> Plan:
+        return Plan({"count.json": b"%d" % (int(view.read("count.json") or b"0") + 1)}, "Add one\n")
+
+    def run(_: int) -> None:
+        for _ in range(10):
+            store.submit(Write(increment, ANONYMOUS)).result(WAIT_S)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(8)))
+    assert store.snapshot().read("count.json") == b"80"
+    assert [entry.version for entry in store.snapshot().entries("count")] == list(range(81))
+
+
+def test_the_same_request_id_from_many_threads_happens_once(store: ConfigStore) -> None:
+    barrier = threading.Barrier(8)
+
+    def run(_: int) -> Outcome:
+        barrier.wait()
+        return put(store, {"nginx.json": b"a"}, request_id="one", digest="d")
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = set(pool.map(run, range(8)))
+    assert len(outcomes) == 1
+    assert store.snapshot().revision == 2
+
+
+def test_a_closed_store_refuses_writes_and_still_reads(store: ConfigStore) -> None:
+    put(store, {"nginx.json": b"a"})
+    snapshot = store.snapshot()
+    store.close()
+    assert snapshot.find("nginx") is not None
+    with pytest.raises(ServiceClosed):
+        put(store, {"nginx.json": b"b"})
