@@ -1,0 +1,126 @@
+"""`configsvc commit`: edits made by hand in the working tree, taken through the gate as one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from configsvc.core.changes import Author, Outcome, Plan, commit_message
+from configsvc.core.errors import Conflict, DocumentInvalid
+from configsvc.core.names import find_document
+from configsvc.core.trees import FILE, FOLDER, PathChange
+from configsvc.documents.bounds import Bounds
+from configsvc.store.base import View, Write
+from configsvc.store.edits import WorkingEdit, working_edits
+from configsvc.store.gitstore import GitStore
+from configsvc.validation.gate import judge_changes
+
+MAX_FILE_BYTES = 8 << 20
+"""Largest file of any kind that is taken, in bytes."""
+COMMIT_TIMEOUT_S = 60.0
+
+
+def commit_edits(
+    store: GitStore,
+    *,
+    author: Author,
+    bounds: Bounds,
+    message: str = "",
+    paths: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Outcome:
+    """Land what was edited in the working tree as one commit; nothing edited changes nothing.
+
+    Args:
+        paths: Only these files or folders; empty means all.
+        overwrite: Take an edit that is older than the newest version of its service.
+
+    Raises:
+        DocumentInvalid: The gate refuses an edit; `details` has every violation.
+        Conflict: An edited service got a newer version after the edit.
+    """
+    edits = working_edits(store.root, paths, max_bytes=MAX_FILE_BYTES)
+    if not overwrite:
+        _refuse_stale(store, edits)
+    first, _, body = message.partition("\n")
+    text = commit_message(first or _default_subject(edits), body)
+
+    def plan(view: View) -> Plan:
+        tree = EditedTree(view, edits)
+        changes = [PathChange(edit.path, edit.mode, None) for edit in edits]
+        violations = judge_changes(changes, tree, bounds=bounds)
+        if violations:
+            listed = "\n".join(f"  {violation}" for violation in violations)
+            raise DocumentInvalid(
+                f"the gate refuses {len(violations)} of these edits:\n{listed}",
+                details=[violation.as_json() for violation in violations],
+            )
+        return Plan({edit.path: None if edit.mode is None else edit.content for edit in edits}, text)
+
+    outcome = store.submit(Write(plan, author)).result(COMMIT_TIMEOUT_S)
+    store.flush()
+    return outcome
+
+
+class EditedTree:
+    """The tree that a view and a person's edits lead to, as the gate reads it."""
+
+    def __init__(self, view: View, edits: Sequence[WorkingEdit]) -> None:
+        self._view = view
+        self._edits = {edit.path: edit for edit in edits}
+
+    def mode(self, path: str) -> int | None:
+        """Return git's mode of what would stand at `path`, None when nothing would."""
+        edit = self._edits.get(path)
+        if edit is not None and edit.mode is not None:
+            return edit.mode
+        if self.names(path):
+            return FOLDER
+        return FILE if edit is None and self._view.read(path) is not None else None
+
+    def names(self, folder: str) -> Collection[str]:
+        """Return the names that would be in a folder; "" is the root."""
+        prefix = f"{folder}/" if folder else ""
+        names = set(self._view.names(folder))
+        for edit in self._edits.values():
+            if edit.path.startswith(prefix):
+                name = edit.path[len(prefix) :].partition("/")[0]
+                if edit.mode is not None:
+                    names.add(name)
+                elif prefix + name == edit.path:
+                    names.discard(name)
+        return names
+
+    def size(self, path: str) -> int:
+        """Return the size in bytes of the file at `path`."""
+        return len(self.read(path))
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of the file at `path`."""
+        edit = self._edits.get(path)
+        return edit.content if edit is not None else self._view.read(path) or b""
+
+
+def _refuse_stale(store: GitStore, edits: Sequence[WorkingEdit]) -> None:
+    """Raise `Conflict` for edits that would take back a version their editor never saw."""
+    snapshot = store.snapshot()
+    stale = []
+    for edit in edits:
+        document = find_document(edit.path)
+        entry = None if document is None else snapshot.find(document.service)
+        if (
+            entry is not None
+            and edit.changed_at
+            and edit.changed_at < snapshot.record(entry.revision).committed_at
+        ):
+            stale.append(f"{edit.path}: edited before version {entry.version} of {entry.service} landed")
+    if stale:
+        raise Conflict(
+            "; ".join(stale) + " (expected: an edit of the newest version; compare with `git diff`, "
+            "take over what is new, save the file again, or pass --overwrite)"
+        )
+
+
+def _default_subject(edits: Sequence[WorkingEdit]) -> str:
+    if len(edits) == 1:
+        return f"{'Delete' if edits[0].mode is None else 'Edit'} {edits[0].path}"
+    return f"Edit {len(edits)} files by hand"

@@ -1,0 +1,157 @@
+"""init, commit and doctor, as a person calls them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from configsvc.assembly import open_door, open_store
+from configsvc.cli.main import run
+from configsvc.settings import Settings
+from tests.store.gitrepo import commit_files, git, new_repository
+
+
+class Called:
+    """Runs `configsvc` in this process and keeps what it said."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: object) -> int:
+        self._monkeypatch.setattr(sys, "argv", ["configsvc", *map(str, arguments)])
+        code = run()
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
+    return Called(monkeypatch, capsys)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return tmp_path / "repo"
+
+
+def test_init_makes_a_clean_repository(call: Called, repo: Path) -> None:
+    assert call("init", "--repo", repo) == 0
+    assert f"made {repo} (revision 1)" in call.out
+    assert git(repo, "status", "--porcelain") == ""
+
+
+def test_init_refuses_a_folder_with_files_and_touches_nothing(call: Called, repo: Path) -> None:
+    repo.mkdir()
+    (repo / "a.json").write_text("{}")
+    assert call("init", "--repo", repo) == 6
+    assert "is not empty" in call.err
+    assert [entry.name for entry in repo.iterdir()] == ["a.json"]
+
+
+def test_adopt_lists_what_the_gate_would_refuse_and_serves_the_rest(call: Called, repo: Path) -> None:
+    new_repository(repo)
+    commit_files(
+        repo, {"good.json": "{}", "bad.json": "{", "both.json": "{}", "both.yaml": "a: 1", "Odd.yml": "a: 1"}
+    )
+    assert call("init", "--repo", repo, "--adopt") == 0
+    assert "services 3" in call.out
+    assert "bad.json:1:2" in call.out
+    assert "Odd.yml" in call.out
+    assert "both" in call.out
+    assert "the gate would refuse" in call.out
+    assert git(repo, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_adopt_wants_a_git_repository(call: Called, repo: Path, there: bool) -> None:
+    if there:
+        repo.mkdir()
+        (repo / "x.txt").write_text("x")
+    assert call("init", "--repo", repo, "--adopt") == 6
+    assert "expected: " in call.err
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_commit_works_with_and_without_a_server(call: Called, repo: Path, running: bool) -> None:
+    call("init", "--repo", repo)
+    (repo / "a.json").write_text('{"a": 1}\n')
+    if running:
+        with open_store(Settings(repo=repo)) as store, open_door(store, Settings().bounds):
+            assert call("commit", "--repo", repo, "-m", "Add a", repo / "a.json") == 0
+    else:
+        assert call("commit", "--repo", repo, "-m", "Add a", "a.json") == 0
+    assert "revision 2" in call.out
+    assert "a version 0" in call.out
+    assert git(repo, "log", "-1", "--format=%s") == "Add a"
+    assert call("commit", "--repo", repo) == 0
+    assert "nothing to commit" in call.out
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_refused_commit_says_file_line_and_column(call: Called, repo: Path, running: bool) -> None:
+    call("init", "--repo", repo)
+    (repo / "a.json").write_text('{\n  "a": x\n}\n')
+    if running:
+        with open_store(Settings(repo=repo)) as store, open_door(store, Settings().bounds):
+            code = call("commit", "--repo", repo)
+    else:
+        code = call("commit", "--repo", repo)
+    assert code != 0
+    assert "a.json:2:8" in call.err
+    assert "Traceback" not in call.err
+
+
+def test_a_path_outside_the_repository_is_refused(call: Called, repo: Path) -> None:
+    call("init", "--repo", repo)
+    assert call("commit", "--repo", repo, "../elsewhere") != 0
+    assert "outside" in call.err
+
+
+def test_doctor_finds_nothing_wrong_with_a_new_repository(call: Called, repo: Path) -> None:
+    call("init", "--repo", repo)
+    assert call("doctor", "--repo", repo) == 0
+    assert "failure" not in call.out
+    assert "working tree: at head" in call.out
+    assert "server: not running" in call.out
+
+
+def test_doctor_says_what_is_odd_and_what_to_do(call: Called, repo: Path) -> None:
+    call("init", "--repo", repo)
+    (repo / "a.json").write_text("{}")
+    (repo / ".git/refs/heads/main.lock").touch()
+    git(repo, "config", "gc.auto", "1")
+    assert call("doctor", "--repo", repo) == 0
+    assert "1 edits that are not committed: a.json" in call.out
+    assert "refs/heads/main.lock" in call.out
+    assert "gc.auto differ" in call.out
+    assert call.out.count("->") >= 3
+
+
+def test_doctor_fails_on_a_damaged_object(call: Called, repo: Path) -> None:
+    call("init", "--repo", repo)
+    pack = next((repo / ".git/objects/pack").glob("*.pack"))
+    pack.chmod(0o644)
+    content = bytearray(pack.read_bytes())
+    content[20] ^= 0xFF
+    pack.write_bytes(content)
+    assert call("doctor", "--repo", repo) == 1
+    assert "failure" in call.out
+
+
+def test_doctor_warns_of_large_folders_and_of_another_branch(call: Called, repo: Path) -> None:
+    new_repository(repo)
+    commit_files(repo, {f"s{n}.json": "{}" for n in range(1001)})
+    git(repo, "checkout", "-q", "-b", "topic")
+    assert call("doctor", "--repo", repo) == 0
+    assert "more than 1000 entries in . (1001)" in call.out
+    assert "refs/heads/topic is checked out" in call.out
+
+
+def test_doctor_sees_a_running_server(call: Called, repo: Path) -> None:
+    with open_store(Settings(repo=repo)):
+        assert call("doctor", "--repo", repo) == 0
+    assert "server: running" in call.out

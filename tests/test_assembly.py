@@ -1,0 +1,169 @@
+"""The store with its gate, the door, and edits taken by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configsvc.assembly import open_door, open_store
+from configsvc.core.changes import Author
+from configsvc.core.errors import Conflict, DocumentInvalid, StoreDiverged
+from configsvc.door import DoorRefused, ask_door
+from configsvc.edits import commit_edits
+from configsvc.settings import Settings
+from configsvc.store.gitstore import GitStore
+from tests.store.gitrepo import assert_sound, commit_files, git, put
+
+ANN = Author("Ann", "ann@example.com")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[GitStore]:
+    with open_store(Settings(repo=tmp_path / "repo")) as opened:
+        yield opened
+
+
+def edit(store: GitStore, path: str, text: str) -> None:
+    place = store.root / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+
+
+def commit(store: GitStore, *paths: str, overwrite: bool = False) -> tuple[int, dict[str, int]]:
+    outcome = commit_edits(
+        store, author=ANN, bounds=Settings().bounds, message="By hand", paths=paths, overwrite=overwrite
+    )
+    return outcome.revision, {made.service: made.version for made in outcome.versions}
+
+
+def test_edits_additions_and_deletions_land_as_one_commit_of_their_author(store: GitStore) -> None:
+    put(store, {"a.json": b'{"a": 1}\n', "b.yaml": b"b: 1\n", "README.md": b"x\n"})
+    assert store.flush()
+    edit(store, "a.json", '{"a":   2}\n')
+    edit(store, "payments/api.yaml", "timeout_s: 3 # seconds\n")
+    (store.root / "b.yaml").unlink()
+    assert commit(store) == (3, {"a": 1, "b": 1, "payments/api": 0})
+    assert git(store.root, "log", "-1", "--format=%an|%s") == "Ann|By hand"
+    assert git(store.root, "status", "--porcelain") == ""
+    assert (store.root / "a.json").read_text() == '{"a":   2}\n'
+    assert_sound(store.root)
+
+
+def test_only_the_named_paths_are_taken(store: GitStore) -> None:
+    edit(store, "a.json", "{}\n")
+    edit(store, "folder/b.json", "{}\n")
+    edit(store, "folder/c.json", "{}\n")
+    assert commit(store, "folder") == (2, {"folder/b": 0, "folder/c": 0})
+    assert git(store.root, "status", "--porcelain") == "?? a.json"
+
+
+def test_nothing_edited_changes_nothing(store: GitStore) -> None:
+    assert commit(store) == (1, {})
+
+
+def test_one_refused_edit_refuses_all_and_every_violation_is_told(store: GitStore) -> None:
+    edit(store, "good.json", "{}\n")
+    edit(store, "bad.json", '{\n  "a": \n}\n')
+    edit(store, "Upper.json", "{}\n")
+    (store.root / "link.json").symlink_to("/etc/passwd")
+    with pytest.raises(DocumentInvalid, match=r"refuses 3 of these edits") as caught:
+        commit(store)
+    assert {detail["path"] for detail in caught.value.details} == {"bad.json", "Upper.json", "link.json"}
+    assert store.snapshot().revision == 1
+    assert (store.root / "bad.json").read_text() == '{\n  "a": \n}\n'
+
+
+def test_a_second_format_of_a_service_is_refused_unless_the_first_goes(store: GitStore) -> None:
+    put(store, {"a.json": b"{}\n"})
+    assert store.flush()
+    edit(store, "a.yaml", "a: 1\n")
+    with pytest.raises(DocumentInvalid, match=r"a\.yaml"):
+        commit(store)
+    (store.root / "a.json").unlink()
+    assert commit(store) == (3, {"a": 1})
+
+
+def test_an_edit_of_an_older_version_is_not_taken_unless_told_to(store: GitStore) -> None:
+    put(store, {"a.json": b'{"a": 1}\n'})
+    assert store.flush()
+    edit(store, "a.json", '{"mine": 1}\n')
+    os.utime(store.root / "a.json", (1_000_000, 1_000_000))
+    put(store, {"a.json": b'{"a": 2}\n'})
+    with pytest.raises(Conflict, match="edited before version 1 of a landed"):
+        commit(store)
+    assert (store.root / "a.json").read_text() == '{"mine": 1}\n'
+    assert commit(store, overwrite=True) == (4, {"a": 2})
+
+
+def test_main_moved_to_what_the_gate_refuses_is_not_adopted(store: GitStore) -> None:
+    put(store, {"a.json": b"{}\n"})
+    assert store.flush()
+    commit_files(store.root, {"b.json": "{not json"}, "Bad")
+    with pytest.raises(StoreDiverged, match=r"b\.json:1:2"):
+        put(store, {"c.json": b"{}\n"})
+    assert list(store.snapshot().services()) == ["a"]
+
+
+def test_a_bad_step_in_the_middle_of_a_move_is_refused_though_its_end_is_good(store: GitStore) -> None:
+    commit_files(store.root, {"b.json": "{not json"}, "Bad")
+    commit_files(store.root, {"b.json": "{}"}, "Good again")
+    with pytest.raises(StoreDiverged, match=r"b\.json"):
+        put(store, {"c.json": b"{}\n"})
+
+
+def test_the_door_takes_a_commit_for_the_user_who_asks(store: GitStore) -> None:
+    with open_door(store, Settings().bounds):
+        edit(store, "a.json", "{}\n")
+        answer = ask_door(store.git_dir, {"do": "commit", "message": "Through the door\n\nWhy"})
+    assert answer is not None
+    assert answer["revision"] == 2
+    assert git(store.root, "log", "-1", "--format=%s|%ae").startswith("Through the door|")
+
+
+def test_the_door_passes_a_refusal_on(store: GitStore) -> None:
+    edit(store, "a.json", "{")
+    with open_door(store, Settings().bounds), pytest.raises(DoorRefused, match=r"a\.json:1") as caught:
+        ask_door(store.git_dir, {"do": "commit"})
+    assert caught.value.refused_code == "document-invalid"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"do": "dance"}\n',
+        b'{"do": "commit", "paths": 1}\n',
+        b"\xff\n",
+        b"[" * 5000 + b"\n",
+    ],
+)
+def test_the_door_answers_nonsense_in_words(store: GitStore, request_: bytes) -> None:
+    with open_door(store, Settings().bounds), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(store.git_dir / "configsvc/door.sock"))
+        client.sendall(request_)
+        with client.makefile() as lines:
+            assert json.loads(lines.readline())["error"] == "request-invalid"
+
+
+def test_the_door_is_for_its_owner_only_and_goes_with_it(store: GitStore) -> None:
+    path = store.git_dir / "configsvc/door.sock"
+    with open_door(store, Settings().bounds):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.exists()
+    assert ask_door(store.git_dir, {"do": "commit"}) is None
+
+
+def test_a_door_in_a_very_deep_folder_works(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d" * 50] * 4)
+    with open_store(Settings(repo=deep)) as store, open_door(store, Settings().bounds):
+        answer = ask_door(store.git_dir, {"do": "commit"})
+    assert answer is not None
+    assert answer["changed"] is False
