@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from configsvc.core.errors import NameInvalid
 
@@ -76,6 +77,7 @@ def meta_path(service: str) -> str:
     return f"{META_FOLDER}/services/{service}.yaml"
 
 
+@lru_cache(maxsize=16_384)
 def find_document(path: str) -> DocumentPath | None:
     """Return which service's document lives at `path`, or None.
 

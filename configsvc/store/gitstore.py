@@ -72,7 +72,6 @@ class GitStore:
         )
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
         self._worktree.reconcile()
-        self._follower = Follower(self._worktree)
         self._writer = Writer(
             self._publisher,
             LocalLog(git_dir, disk, on_step=on_step),
@@ -81,6 +80,7 @@ class GitStore:
             on_idle=self._save_when_due,
             on_step=on_step,
         )
+        self._follower = Follower(self._worktree, is_busy=self._writer.is_busy)
         self._maintenance = Maintenance(root, git_dir, exclusively=self._writer.exclusively)
         self._held = ExitStack()
 

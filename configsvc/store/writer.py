@@ -59,6 +59,7 @@ class Writer:
         self._limbo: Batch | None = None
         self._problem: ConfigError | None = None
         self._closed = False
+        self._landing = False
         self._queue: deque[Pending] = deque()
         self._queued = threading.Condition()  # guards the queue and `_closed`
         self._turn = threading.Lock()  # held while a batch is written, and by `exclusively`
@@ -72,6 +73,10 @@ class Writer:
     def problem(self) -> ConfigError | None:
         """Why writes fail at the moment; None when they do not."""
         return self._problem
+
+    def is_busy(self) -> bool:
+        """Return whether writes are waiting or being landed."""
+        return bool(self._queue) or self._landing
 
     def submit(self, write: Write) -> Future[Outcome]:
         """Plan `write` against the published state and queue it; see `ConfigStore.submit`."""
@@ -119,12 +124,15 @@ class Writer:
             try:
                 with self._turn:
                     if pending:
+                        self._landing = True
                         self._land(pending)
                     else:
                         self._tick()
             except Exception:
                 logger.exception("writer: a batch failed")
                 self._refuse(pending, WriteFailed("write: internal error; see the log"))
+            finally:
+                self._landing = False
 
     def _tick(self) -> None:
         try:
