@@ -26,7 +26,7 @@ test: $(VENV)/.dev ## Run all tests but the soak runs
 	$(BIN)/python -m pytest $(ARGS)
 
 fast: $(VENV)/.dev ## Run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not soak" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not soak" $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and import rules
 	$(BIN)/ruff check
