@@ -5,6 +5,7 @@
         NameInvalid               a service name is not in the grammar
         DocumentInvalid           a document does not parse or breaks a bound
           DocumentTooLarge
+            EditTooLarge          only its whole text can be replaced
         MediaTypeUnsupported
       NotFound
         ServiceNotFound
@@ -15,7 +16,9 @@
         ServiceEnabled            only a disabled service can be deleted
         PathConflict              the file cannot stand where it should
         RequestIdReused           the request id belongs to another write
+        PatchFailed               a pointer leads nowhere, or a test does not hold
       PreconditionFailed          compare-and-set: the state is not the one named
+      SchemaTooSlow               judging takes more time or memory than it may
       Unavailable                 nothing wrong with the request; try again
         WriteFailed               nothing was written
         OutcomeUnknown            written or not: ask again with the request id
@@ -68,6 +71,10 @@ class DocumentTooLarge(DocumentInvalid):
     code = "document-too-large"
 
 
+class EditTooLarge(DocumentTooLarge):
+    code = "edit-too-large"
+
+
 class MediaTypeUnsupported(RequestInvalid):
     code = "media-type-unsupported"
 
@@ -108,8 +115,16 @@ class RequestIdReused(Conflict):
     code = "request-id-reused"
 
 
+class PatchFailed(Conflict):
+    code = "patch-failed"
+
+
 class PreconditionFailed(ConfigError):
     code = "precondition-failed"
+
+
+class SchemaTooSlow(ConfigError):
+    code = "schema-too-slow"
 
 
 class Unavailable(ConfigError):
