@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from configsvc.core.changes import COMMITTER
@@ -55,6 +58,10 @@ exit 0
 """
 
 
+# Where a repository is made before it is given its place.
+_MAKING = ".git.new"
+
+
 def own_folder(git_dir: Path) -> Path:
     """Return the folder for this machine's own files."""
     return git_dir / "configsvc"
@@ -88,39 +95,43 @@ def git_dir_of(root: Path) -> Path:
 def needs_creation(root: Path) -> bool:
     """Return whether `root` is a place where `create_repository` may make a repository.
 
-    True for a missing or empty folder, and for one that holds nothing but a README.
+    True for a missing or empty folder, and for one that holds nothing but a README
+    and what an earlier, interrupted making left.
     """
     if not root.exists():
         return True
-    if not root.is_dir():
-        return False
-    return all(entry.name.lower().startswith("readme") and entry.is_file() for entry in root.iterdir())
+    return root.is_dir() and all(_may_stand_there(entry) for entry in root.iterdir())
 
 
 def create_repository(root: Path, *, now_s: float) -> None:
     """Make a working tree on branch main whose first commit holds what is there.
 
+    `.git` comes into being last and whole, so that a making that was
+    interrupted, by a kill or a power cut, is made again by the next.
+
     Raises:
         RepositoryUnusable: The folder holds other files, or git failed.
     """
-    if not needs_creation(root):
-        raise RepositoryUnusable(
-            f"repository: {root} is not empty "
-            "(expected: an empty folder; for an existing git repository use `configsvc init --adopt`)"
-        )
     root.mkdir(parents=True, exist_ok=True)
-    git_dir = root / ".git"
-    try:
-        git(root, "init", "--quiet", "--initial-branch=main", "--template=", ".")
-        _first_commit(root, git_dir, now_s)
-        git(root, "read-tree", "HEAD")
-        (root / ATTRIBUTES_FILE).write_bytes(ATTRIBUTES)
-        git(root, "update-index", "-q", "--refresh")
-    except (GitFailed, OSError) as error:
-        # A half-made repository would be refused for ever; the folder held nothing of ours before.
-        shutil.rmtree(git_dir, ignore_errors=True)
-        raise RepositoryUnusable(f"repository: {root} could not be made: {error}") from error
-    sync_everything(root)
+    with _alone_in(root):
+        if (root / ".git").exists():
+            return  # another process has just made it
+        if not needs_creation(root):
+            raise RepositoryUnusable(
+                f"repository: {root} is not empty "
+                "(expected: an empty folder; for an existing git repository use `configsvc init --adopt`)"
+            )
+        making = root / _MAKING
+        shutil.rmtree(making, ignore_errors=True)
+        try:
+            _make_git_dir(making, root, now_s)
+            sync_everything(root)
+            making.rename(root / ".git")
+            Disk().sync_folder(root)
+            git(root, "update-index", "-q", "--refresh")
+        except (GitFailed, OSError) as error:
+            shutil.rmtree(making, ignore_errors=True)
+            raise RepositoryUnusable(f"repository: {root} could not be made: {error}") from error
 
 
 def pin_settings(root: Path, git_dir: Path) -> None:
@@ -161,7 +172,26 @@ def sync_everything(root: Path) -> None:
     disk.sync_folder(root.resolve().parent)
 
 
-def _first_commit(root: Path, git_dir: Path, now_s: float) -> None:
+def _may_stand_there(entry: Path) -> bool:
+    if entry.name == ATTRIBUTES_FILE:
+        return entry.is_file() and entry.read_bytes() == ATTRIBUTES
+    return entry.name == _MAKING or (entry.name.lower().startswith("readme") and entry.is_file())
+
+
+@contextlib.contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Keep other processes from making a repository here meanwhile."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_git_dir(git_dir: Path, root: Path, now_s: float) -> None:
+    """Make what is to be the `.git` folder of `root`, with a first commit of what stands there."""
+    git(root, "init", "--quiet", "--bare", "--initial-branch=main", "--template=", git_dir.name)
     objects = Objects()
     files = {entry.name: entry.read_bytes() for entry in root.iterdir() if entry.is_file()}
     files[ATTRIBUTES_FILE] = ATTRIBUTES
@@ -175,6 +205,13 @@ def _first_commit(root: Path, git_dir: Path, now_s: float) -> None:
     disk = Disk()
     write_pack(pack_folder, build_pack(objects), disk)
     compare_and_set(git_dir, None, identity.hex(), disk, MAIN)
+    git(git_dir, "read-tree", "HEAD")
+    # It was made bare because git would note the working tree's place in it otherwise.
+    git(git_dir, "config", "core.logallrefupdates", "true")
+    git(git_dir, "config", "core.bare", "false")
+    attributes = git_dir / ATTRIBUTES_FILE
+    attributes.write_bytes(ATTRIBUTES)
+    attributes.rename(root / ATTRIBUTES_FILE)
 
 
 def local_settings(root: Path) -> dict[str, list[str]]:
@@ -184,6 +221,15 @@ def local_settings(root: Path) -> dict[str, list[str]]:
         name, _, value = line.partition("\n")
         settings.setdefault(name, []).append(value)
     return settings
+
+
+def _settings_as_text() -> str:
+    """Return the pinned settings in git's format: one write where `git config` would be a process each."""
+    sections: dict[str, str] = {}
+    for name, value in SETTINGS.items():
+        section, _, key = name.partition(".")
+        sections[section] = sections.get(section, f"[{section}]\n") + f"\t{key} = {value}\n"
+    return "".join(sections.values())
 
 
 def _write_hook(path: Path) -> None:

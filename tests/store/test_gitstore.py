@@ -146,6 +146,7 @@ def test_the_settings_and_the_hook_are_pinned_again_at_each_start(root: Path) ->
 def test_git_cannot_move_main_but_may_move_other_branches(root: Path, command: list[str]) -> None:
     with GitStore.open(root) as store:
         head = put(store, {"a.json": b"1"}).commit_id
+        assert store.flush()
         done = run_git(root, *command)
         assert (done.returncode == 0) is (command[0] == "branch" and "other" in command)
         if done.returncode:
