@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"serving (?P<repo>.+) at (?P<url>http://\S+) \(revision (?P<revision>\d+)\)")
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 20.0
+QUIET = ("--log-level", "warning")
+"""Flags of a server whose requests are too many to be logged."""
+
 # No proxy of the environment may stand between a test and its server.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -66,11 +69,23 @@ class Server:
         self.process.terminate()
         return self.process.wait(STOPPED_WITHIN_S)
 
+    def kill(self) -> None:
+        """End the process with SIGKILL."""
+        self.process.kill()
+        self.process.wait(STOPPED_WITHIN_S)
+
 
 @contextlib.contextmanager
-def serving(repo: Path, *flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Serve `repo` on a free port of loopback until the block ends."""
-    command = [sys.executable, "-m", "configsvc.cli", "serve", "--repo", str(repo), "--listen", "127.0.0.1:0"]
+def serving(
+    repo: Path, *flags: str, environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Serve `repo` on a free port of loopback until the block ends.
+
+    Args:
+        prefix: Command that runs the server in its own process, such as `prlimit`.
+    """
+    serve = [sys.executable, "-m", "configsvc.cli", "serve", "--repo", str(repo), "--listen", "127.0.0.1:0"]
+    command = [*prefix, *serve]
     with contextlib.ExitStack() as held:
         process = held.enter_context(
             subprocess.Popen(
