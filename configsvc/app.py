@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import time
@@ -106,11 +107,13 @@ class AccessLogged:
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
+        self._prefix = secrets.token_hex(4)  # tells the processes apart whose lines are in one log
+        self._numbers = itertools.count(1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         started = time.perf_counter()
-        request_id = environ[_REQUEST_ID] = secrets.token_hex(8)
+        request_id = environ[_REQUEST_ID] = f"{self._prefix}-{next(self._numbers):x}"
         statuses: list[int] = []
 
         def noted(status, response_headers, exc_info=None):  # type: ignore[no-untyped-def]

@@ -1,0 +1,7 @@
+"""`python -m configsvc.cli` is the command `configsvc`."""
+
+from __future__ import annotations
+
+from configsvc.cli.main import main
+
+main()
