@@ -80,7 +80,7 @@ class GitIndex:
         self._added: dict[bytes, bytes] = {}
         self._removed: set[bytes] = set()
         self._added_folders: set[bytes] = set()
-        self._racy: set[bytes] = set()
+        self._racy: dict[bytes, int] = {}
         self._parse(data, _NEVER if written_ns is None else _seconds(written_ns))
 
     @classmethod
@@ -133,10 +133,9 @@ class GitIndex:
         """
         mode = EXECUTABLE_MODE if executable else FILE_MODE
         record = _PATCHED.pack(*_stat_words(stat, mode), blob_id)
-        if stat is None:
-            self._racy.discard(path)
-        else:
-            self._racy.add(path)
+        self._racy.pop(path, None)
+        if stat is not None:
+            self._racy[path] = stat.st_mtime_ns
         at = self._offset(path)
         if at is None:
             self._check_place(path)
@@ -149,7 +148,7 @@ class GitIndex:
 
     def remove(self, path: bytes) -> None:
         """Remove a path with all its stages, if it is there."""
-        self._racy.discard(path)
+        self._racy.pop(path, None)
         if self._added.pop(path, None) is None and self._offset(path) is not None:
             self._removed.add(path)
 
@@ -165,26 +164,21 @@ class GitIndex:
             at += 1
         return path in self._added_folders
 
-    def racy(self) -> list[tuple[bytes, bytes, int]]:
-        """Return path, blob id and modification time (ns) of entries that want a look at their files.
+    def racy(self) -> dict[bytes, int]:
+        """Return the entries that want a look at their files, each with its modification time (ns).
 
         Racily clean ones, and those that were set since the index was written.  Call `trust`
         or `distrust`, or give the index a time that is not past the entry's.
         """
-        self._merge()
-        return [
-            (path, _entry(self._raw, at).blob_id, _time_ns(self._raw, at))
-            for path in self._racy
-            if (at := self._offset(path)) is not None
-        ]
+        return self._racy.copy()
 
     def trust(self, path: bytes) -> None:
         """Take an entry as clean: its file was found to be so when its second was over."""
-        self._racy.discard(path)
+        self._racy.pop(path, None)
 
     def distrust(self, path: bytes) -> None:
         """Make git compare a file's content for good, as it does itself: by a size that says nothing."""
-        self._racy.discard(path)
+        self._racy.pop(path, None)
         at = self._offset(path)
         if at is not None and _entry(self._raw, at).mode != _GITLINK_MODE:
             self._raw[at + _SIZE_AT : at + _BLOB_AT] = bytes(4)
@@ -207,7 +201,7 @@ class GitIndex:
                 add_name(data[start:end])
                 add_offset(at)
                 if data[at + 8 : at + 12] >= written:
-                    self._racy.add(data[start:end])
+                    self._racy[data[start:end]] = _time_ns(data, at)
                 at += (end - at + 8) & ~7
         except (IndexError, ValueError):
             raise IndexCorrupt(f"index: ends within its entries (expected: {count} of them)") from None
@@ -315,7 +309,7 @@ def _seconds(time_ns: int) -> bytes:
     return (time_ns // 10**9 & _WORD).to_bytes(4, "big")
 
 
-def _time_ns(data: bytearray, at: int) -> int:
+def _time_ns(data: bytes, at: int) -> int:
     seconds, nanoseconds = _TIME.unpack_from(data, at + _MTIME_AT)
     return int(seconds) * 10**9 + int(nanoseconds)
 

@@ -187,15 +187,16 @@ class IndexFile:
     def _judge_racy(self, index: GitIndex) -> list[int]:
         """Look at the files of racily clean entries; return the times of those it is too early for."""
         racy = index.racy()
-        early = [mtime_ns for _, _, mtime_ns in racy if not _is_over(mtime_ns)]
-        ripe = [(path, blob_id) for path, blob_id, mtime_ns in racy if _is_over(mtime_ns)]
-        found = self._blobs_on_disk([path for path, _ in ripe]) if ripe else {}
-        for path, blob_id in ripe:
-            if found.get(path) == blob_id:
+        ripe = [path for path, mtime_ns in racy.items() if _is_over(mtime_ns)]
+        found = self._blobs_on_disk(ripe) if ripe else {}
+        for path in ripe:
+            entry = index.find(path)
+            if entry is not None and found.get(path) == entry.blob_id:
                 index.trust(path)
             else:
                 index.distrust(path)
-        return early
+            del racy[path]
+        return list(racy.values())
 
     def _write_new(self, data: bytes) -> int:
         self._new.unlink(missing_ok=True)
