@@ -162,7 +162,7 @@ class Composer:
     def _close(self, event: yaml.CollectionEndEvent) -> None:
         frame = self._frames.pop()
         node = frame.node
-        node.value = _merged(frame) if frame.items is None else frame.items
+        node.value = merge_mappings(frame.merged, frame.members) if frame.items is None else frame.items
         node.nodes = self._nodes - frame.nodes_before
         node.size = self._size - frame.size_before
         node.is_open = False
@@ -234,11 +234,12 @@ class Composer:
         return fault(message, line=mark.line + 1, column=mark.column + 1, pointer=self.pointer)
 
 
-def _merged(frame: _Frame) -> Mapping:
-    if frame.merged is None:
-        return frame.members
+def merge_mappings(merged: list[Mapping] | None, own: Mapping) -> Mapping:
+    """Return the members of a mapping: its own, and what `<<` named; None without one."""
+    if merged is None:
+        return own
     value: Mapping = {}
-    for mapping in frame.merged:
+    for mapping in merged:
         for key, member in mapping.items():
             value.setdefault(key, member)
-    return value | frame.members
+    return value | own

@@ -23,7 +23,7 @@ from configsvc.documents.bounds import Bounds
 from configsvc.documents.composer import Composer
 from configsvc.documents.source import decode_source, fault, fault_at
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where PyYAML was built with it: the same events, about ten times faster."""
 
 _OLD_BREAKS = ("\x85", "\u2028", "\u2029")
@@ -63,7 +63,7 @@ def _check_lines(text: str) -> None:
 def _compose(text: str, bounds: Bounds) -> object:
     composer = Composer(text, bounds=bounds)
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=LOADER):
             composer.feed(event)
     except yaml.MarkedYAMLError as error:
         raise _syntax_fault(error, composer.pointer) from error

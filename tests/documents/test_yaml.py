@@ -35,7 +35,7 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Run a test with each of PyYAML's two parsers."""
     name = str(request.param)
     if name == "python":
-        monkeypatch.setattr(documents_yaml, "_LOADER", yaml.SafeLoader)
+        monkeypatch.setattr(documents_yaml, "LOADER", yaml.SafeLoader)
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
     return name

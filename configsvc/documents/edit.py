@@ -1,0 +1,81 @@
+"""The text of a document made to say another value, with as little change as possible.
+
+YAML is cut where the value differs (`surgery`); comments, order, quotes, anchors and
+indents elsewhere stay because they are never written anew.  A round trip
+through ruamel.yaml would put spaces, quotes and lists right in every line, and
+takes seconds for 100 KB.  What cannot be cut is written anew, first as the
+members of the top level that differ, then as a whole; every result is
+parsed and compared before it is used.
+"""
+
+from __future__ import annotations
+
+from configsvc.core.errors import DocumentInvalid, EditTooLarge
+from configsvc.core.names import Format
+from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
+from configsvc.documents.cuts import SurgeryFailed
+from configsvc.documents.document import Value, fingerprint, parse_document
+from configsvc.documents.json import format_json
+from configsvc.documents.jsonedit import edit_json
+from configsvc.documents.nodes import read_nodes
+from configsvc.documents.source import check_size
+from configsvc.documents.spelling import Layout
+from configsvc.documents.surgery import Surgeon
+
+MAX_EDIT_BYTES = 128 << 10
+"""Largest YAML text that is edited, in bytes; a larger one can be replaced as a whole."""
+
+
+def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = DEFAULT_BOUNDS) -> bytes:
+    """Return the text for a document whose value becomes `new`.
+
+    An equal value leaves the text as it is, byte for byte.
+
+    Args:
+        old: The text so far.
+        new: Within `bounds`.
+
+    Raises:
+        DocumentInvalid: `old` is not valid, or the new text breaks a bound.
+        EditTooLarge: `old` is YAML of more than `MAX_EDIT_BYTES`.
+    """
+    if format_ is Format.YAML and len(old) > MAX_EDIT_BYTES:
+        limit = f"(expected: <= {MAX_EDIT_BYTES} to edit it; send the whole document as YAML)"
+        raise EditTooLarge(f"YAML document: {len(old)} bytes {limit}")
+    wanted = fingerprint(new)
+    if fingerprint(parse_document(old, format_, bounds=bounds)) == wanted:
+        return old
+    if format_ is Format.JSON:
+        return format_json(edit_json(old.decode(), new).encode(), bounds=bounds)
+    for is_coarse in (False, True):
+        edited = _cut(old, new, is_coarse=is_coarse)
+        if edited is not None and _says(edited, wanted, bounds):
+            return edited
+    lines = Layout().lines(new, 0) if new else ["{}"]
+    written = _encode("\n".join(lines) + "\n", old)
+    parse_document(written, format_, bounds=bounds)
+    return written
+
+
+def _cut(old: bytes, new: Value, *, is_coarse: bool) -> bytes | None:
+    text = old.decode().replace("\r\n", "\n")
+    if "\r" in text:  # the line ends of systems long gone
+        return None
+    try:
+        return _encode(Surgeon(text, read_nodes(text)).operate(new, is_coarse=is_coarse), old)
+    except SurgeryFailed:
+        return None
+
+
+def _encode(text: str, old: bytes) -> bytes:
+    """Return `text` with the line ends of `old`."""
+    is_windows = b"\r\n" in old and old.count(b"\n") == old.count(b"\r\n")
+    return (text.replace("\n", "\r\n") if is_windows else text).encode()
+
+
+def _says(data: bytes, wanted: bytes, bounds: Bounds) -> bool:
+    check_size(len(data), bounds=bounds)
+    try:
+        return fingerprint(parse_document(data, Format.YAML, bounds=bounds)) == wanted
+    except DocumentInvalid:
+        return False
