@@ -1,0 +1,92 @@
+"""`make bench`: measure, print tables, and with `--write-results` keep them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import http, memory, reads, start, writes
+from bench.machine import facts
+from bench.repositories import Repositories
+from bench.scale import FULL, QUICK, Bench
+from bench.table import Goal, Report, Table, goal_table, page
+from configsvc.cli.serve import SWITCH_INTERVAL_S
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+MEASUREMENTS: dict[str, Callable[[Bench], Report]] = {
+    "writes": writes.measure,
+    "http": http.measure,
+    "reads": reads.measure,
+    "start": start.measure,
+    "memory": memory.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.quick and options.write_results:
+        parser.error("--write-results: not with --quick, whose figures say little")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as in the server
+    with tempfile.TemporaryDirectory(prefix="configsvc-bench-", dir=options.folder) as folder:
+        about = facts(Path(folder), _command(sys.argv[1:] if arguments is None else arguments))
+        for name, value in about:
+            print(f"{name}: {value}")
+        bench = Bench(Repositories(Path(folder), _say), QUICK if options.quick else FULL, _say)
+        tables, goals = _measure(bench, options.only or list(MEASUREMENTS))
+    tables = ([goal_table(goals)] if goals else []) + tables
+    if goals:
+        print("\n" + tables[0].text())
+    if options.write_results:
+        RESULTS.write_text(page(about, tables), encoding="utf-8")
+    return 0
+
+
+def _measure(bench: Bench, names: Sequence[str]) -> tuple[list[Table], list[Goal]]:
+    tables: list[Table] = []
+    goals: list[Goal] = []
+    for name in names:
+        report = MEASUREMENTS[name](bench)
+        for table in report.tables:
+            print("\n" + table.text(), flush=True)
+        tables += report.tables
+        goals += report.goals
+    return tables, goals
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="small and short: shows that it works, not how fast"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=list(MEASUREMENTS), help="measure this alone; repeatable"
+    )
+    parser.add_argument("--write-results", action="store_true", help=f"rewrite bench/{RESULTS.name}")
+    parser.add_argument(
+        "--folder", type=Path, default=_folder(), help="where repositories are made: %(default)s"
+    )
+    return parser
+
+
+def _folder() -> Path:
+    # /tmp is often in memory, where a sync costs nothing and the figures would flatter.
+    return Path("/var/tmp" if os.access("/var/tmp", os.W_OK) else tempfile.gettempdir())
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return f'make bench ARGS="{" ".join(arguments)}"' if arguments else "make bench"
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
