@@ -13,11 +13,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from configsvc.core.changes import ANONYMOUS, Author, Outcome, Plan, commit_message, is_request_id
 from configsvc.core.errors import (
+    DocumentInvalid,
     OutcomeUnknown,
     RequestInvalid,
     ServiceEnabled,
@@ -30,6 +32,7 @@ from configsvc.core.names import Format, document_path, meta_path, parse_service
 from configsvc.core.tags import ALWAYS, BLOB_CHARS, DocumentTag, Precondition
 from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
 from configsvc.documents.document import Document, fingerprint, parse_document, read_document
+from configsvc.documents.edit import edit_document
 from configsvc.documents.meta import Meta, edit_meta, parse_meta
 from configsvc.store.base import ConfigStore, Entry, Snapshot, StoreStatus, View, Write
 from configsvc.store.objects import object_id
@@ -138,17 +141,23 @@ class ConfigService:
         ask: Ask = Ask(),
         existence: Existence = Existence.EITHER,
         enabled: bool | None = None,
+        keep_format: bool = False,
     ) -> Receipt:
         """Create or replace a service's document; an equal value and format changes nothing.
 
         Args:
             enabled: Set the flag in the same commit; None leaves it.
+            keep_format: A JSON document edits a YAML one that stands there, instead of replacing it.
 
         Raises:
+            EditTooLarge: `keep_format` would have to edit a YAML document that is too large for it.
             ServiceExists, ServiceNotFound: `existence` does not hold.
             PreconditionFailed: `ask.precondition` does not hold.
         """
         parse_service(service)
+        edition = _Edition(document, self.bounds)
+        if keep_format:
+            edition.prepare(self._store.snapshot(), service)
 
         def plan(view: View) -> Plan:
             current = view.find(service)
@@ -158,15 +167,15 @@ class ConfigService:
                 raise ServiceExists(f"service: {service!r} exists already")
             if existence is Existence.PRESENT and not exists:
                 raise ServiceNotFound(f"service: {service!r} does not exist")
-            edits = self._document_edits(view, current, document, service)
+            wanted = edition.of(current, lambda blob_id, path: view.read(path)) if keep_format else document
+            edits = self._document_edits(view, current, wanted, service)
             if enabled is not None:
                 edits |= _meta_edits(view, service, enabled)
             verb = "Update" if exists else "Create"
             return Plan(edits, _message(ask, f"{verb} {service}"))
 
-        return self._write(
-            service, plan, ask, "put", existence.value, document.format.value, document.data, enabled
-        )
+        asked = (existence.value, document.format.value, document.data, enabled, keep_format)
+        return self._write(service, plan, ask, "put", *asked)
 
     def set_enabled(self, service: str, enabled: bool, *, ask: Ask = Ask()) -> Receipt:
         """Set the flag that guards a service against deletion; no version is made.
@@ -275,6 +284,40 @@ class FingerprintCache:
             if len(self._known) > self._max_entries:
                 self._known.popitem(last=False)
         return computed
+
+
+class _Edition:
+    """A document in the format of the one that stands there: JSON becomes an edit of YAML.
+
+    Edits are remembered by blob id and made ahead, on the thread that asks: one
+    can take a second, and the writer's thread should not.
+    """
+
+    def __init__(self, document: Document, bounds: Bounds) -> None:
+        self._document = document
+        self._bounds = bounds
+        self._made: dict[str, Document] = {}
+
+    def prepare(self, snapshot: Snapshot, service: str) -> None:
+        """Make the edit of the newest version; what is wrong with it is for the plan to say."""
+        with suppress(DocumentInvalid):
+            self.of(snapshot.find(service), lambda blob_id, path: snapshot.blob(blob_id))
+
+    def of(self, current: Entry | None, read: Callable[[str, str], bytes | None]) -> Document:
+        """Return the document to store instead of `current`.
+
+        Args:
+            read: Blob id and path to content.
+        """
+        if self._document.format is not Format.JSON or current is None:
+            return self._document
+        if current.format is not Format.YAML or current.blob_id is None:
+            return self._document
+        if current.blob_id not in self._made:
+            old = read(current.blob_id, document_path(current.service, Format.YAML)) or b""
+            data = edit_document(old, Format.YAML, self._document.value, bounds=self._bounds)
+            self._made[current.blob_id] = Document(Format.YAML, data, self._document.value)
+        return self._made[current.blob_id]
 
 
 def _meta_edits(view: View, service: str, enabled: bool) -> dict[str, bytes | None]:

@@ -92,6 +92,7 @@ class SeedApi:
                 ask=_ask(query),
                 existence=Existence.PRESENT,
                 enabled=enabled,
+                keep_format=True,
             )
         return _document_response(_SUCCESS, receipt.entry, receipt.outcome.revision)
 
