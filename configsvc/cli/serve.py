@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -21,7 +22,9 @@ from configsvc.cli.listening import listening_socket
 from configsvc.cli.logs import set_up_logging
 from configsvc.edge.server import Server, make_server
 from configsvc.service import ConfigService
-from configsvc.settings import RULES, Address, Settings, load_settings
+from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
+
+_log = logging.getLogger("configsvc.serve")
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread that computes may hold up the others.  Python's own 5 ms shows in p99."""
@@ -51,6 +54,8 @@ def command(config: Path | None, **flags: object) -> None:
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     settings = load_settings(given, os.environ, file=config)
     set_up_logging(settings.log_format, settings.log_level)
+    for name in unknown_variables(os.environ):
+        _log.warning("%s: is not a setting of the server, ignored", name)
     serve(settings)
 
 

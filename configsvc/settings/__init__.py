@@ -11,6 +11,6 @@ from __future__ import annotations
 
 from configsvc.settings.model import RULES, SettingRule, Settings
 from configsvc.settings.parsing import Address, is_host
-from configsvc.settings.sources import load_settings
+from configsvc.settings.sources import load_settings, unknown_variables
 
-__all__ = ["RULES", "Address", "SettingRule", "Settings", "is_host", "load_settings"]
+__all__ = ["RULES", "Address", "SettingRule", "Settings", "is_host", "load_settings", "unknown_variables"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,8 +16,6 @@ MAX_FILE_BYTES = 1 << 20
 
 # Kubernetes sets these in every pod beside a Service that is called `configsvc`.
 _LINKS = (PREFIX + "SERVICE_", PREFIX + "PORT")
-
-_log = logging.getLogger("configsvc.settings")
 
 
 def load_settings(
@@ -45,6 +42,17 @@ def load_settings(
     return Settings(**values)
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like settings and are none, sorted.
+
+    They are no error, since other programs of this name read the same
+    environment; but a misspelt one should be told.
+    """
+    known = {FILE_VARIABLE, *(PREFIX + name.upper() for name in RULES)}
+    ours = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_LINKS))
+    return sorted(set(ours) - known)
+
+
 def _parse_all(raws: Mapping[str, object], source: Callable[[str], str]) -> dict[str, object]:
     return {name: _parse(name, raw, source(name)) for name, raw in raws.items()}
 
@@ -59,13 +67,10 @@ def _parse(name: str, raw: object, source: str) -> object:
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    known = {PREFIX + name.upper(): name for name in RULES}
-    for variable, text in environ.items():
-        if variable in known and text:
-            yield known[variable], text
-        elif variable.startswith(PREFIX) and not (variable == FILE_VARIABLE or variable.startswith(_LINKS)):
-            # No error: other programs of this name read the same environment.
-            _log.warning("%s: not a setting of the server, ignored", variable)
+    for name in RULES:
+        text = environ.get(PREFIX + name.upper())
+        if text:
+            yield name, text
 
 
 def _read_file(path: Path) -> dict[str, object]:

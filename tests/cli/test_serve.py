@@ -37,7 +37,7 @@ def connect(url: str) -> socket.socket:
 
 def wait_until_refused(url: str) -> None:
     """Return when the server no longer accepts connections."""
-    with contextlib.suppress(ConnectionRefusedError):
+    with contextlib.suppress(ConnectionError):
         while True:
             connect(url).close()
 
@@ -159,7 +159,7 @@ def test_a_log_in_json_has_one_object_a_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "configsvc.cli", "serve", "--repo", str(tmp_path / "repo")]
     with subprocess.Popen(
         [*command, "--listen", "127.0.0.1:0", "--log-format", "json"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CONFIGSVC_REPOSITORY": "misspelt"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -175,6 +175,8 @@ def test_a_log_in_json_has_one_object_a_line(tmp_path: Path) -> None:
         process.terminate()
         assert process.stderr is not None
         lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+    (warning,) = [line for line in lines if line["level"] == "WARNING"]
+    assert warning["message"] == "CONFIGSVC_REPOSITORY: is not a setting of the server, ignored"
     (access,) = [line for line in lines if line["logger"] == "configsvc.access"]
     assert access["level"] == "INFO"
     assert access["time"].endswith("+00:00")

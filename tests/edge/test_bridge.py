@@ -262,14 +262,18 @@ def test_a_reader_that_hangs_up_ends_the_answer() -> None:
 
 def test_a_reader_that_hangs_up_while_the_application_computes_ends_the_answer_after_it() -> None:
     async def test() -> None:
-        go_on = threading.Event()
-        app, client = (
-            Stream(b"a" if number == 0 or go_on.wait(PATIENCE_S) else b"" for number in range(99)),
-            Client(),
-        )
+        computing, go_on = threading.Event(), threading.Event()
+
+        def compute() -> Iterator[bytes]:
+            yield b"a"
+            computing.set()
+            assert go_on.wait(PATIENCE_S)
+            yield b"b"
+
+        app, client = Stream(compute()), Client()
         async with bridged(app) as bridge:
             answering = asyncio.create_task(bridge(scope(method="GET"), client.receive, client.send))
-            await becomes(lambda: len(client.sent) == 2)
+            await happens(computing)
             client.hang_up()
             await answering
             assert not app.closed.is_set()
