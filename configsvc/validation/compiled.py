@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 from referencing.exceptions import NoSuchResource
 from referencing.jsonschema import specification_with
@@ -17,6 +16,7 @@ from configsvc.core.reports import Violation
 from configsvc.documents.source import json_pointer
 from configsvc.validation.dialects import Dialect, held_schemas
 from configsvc.validation.formats import FORMATS
+from configsvc.validation.meta import meta_errors
 from configsvc.validation.reasons import reasons
 from configsvc.validation.recent import Recent
 from configsvc.validation.references import Linked, LinkedFile, link
@@ -124,12 +124,13 @@ def _refuse(uri: str) -> NoReturn:
 
 
 def _meta_violations(file: LinkedFile, folder: str) -> Iterator[Violation]:
-    meta = file.dialect.meta
-    judge = meta(meta.META_SCHEMA, registry=_NOTHING, format_checker=FORMATS)
-    found: Iterator[ValidationError] = judge.iter_errors(file.value)
-    for error in found:
-        for reason, message in reasons(error):
-            yield Violation(f"{folder}/{file.path}", message, json_pointer(reason.absolute_path))
+    for pointer, place in file.places.items():
+        if isinstance(place, bool):  # whether one may be there, the schema around it tells
+            continue
+        for error in meta_errors(file.dialect, place):
+            for reason, message in reasons(error):
+                where = pointer + json_pointer(reason.absolute_path)
+                yield Violation(f"{folder}/{file.path}", message, where)
 
 
 _NOTHING: Registry[Any] = Registry(retrieve=_refuse)  # type: ignore[call-arg] # as above

@@ -23,6 +23,9 @@ MAX_EXPANDED = 10_000
 MAX_CHAIN = 64
 """Most schemas inside one another that judge the same value."""
 
+MAX_POINTER_CHARS = 1000
+"""Longest JSON pointer of a schema in its file."""
+
 _DYNAMIC = ("$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor")
 _LOCAL = "a file of the same folder by relative path, and #/$defs/NAME"
 
@@ -113,6 +116,11 @@ def _walk(file: LinkedFile, name: str) -> Iterator[Violation]:
             yield Violation(name, f"$anchor: {shown_value(anchor)} is there twice (expected: once)", pointer)
         for held in held_schemas(schema):
             inner = pointer + "".join(map(_step, held.path))
+            if len(inner) > MAX_POINTER_CHARS:
+                yield Violation(
+                    name, f"pointer: {len(inner)} characters (expected: <= {MAX_POINTER_CHARS})", pointer
+                )
+                continue
             waiting.append((inner, held.schema))
             if held.is_in_place:
                 file.in_place.setdefault(pointer, []).append(inner)

@@ -77,6 +77,12 @@ def test_a_file_over_its_bounds_is_no_schema() -> None:
     assert "nodes" in found.message
 
 
+def test_a_schema_under_a_name_of_any_length_takes_no_more_memory_than_its_file() -> None:
+    inner: dict[str, object] = {f"k{number}": {} for number in range(5000)}
+    (found,) = check_schema(schema({"properties": {"x" * 100_000: {"properties": inner}}}))
+    assert found.message.startswith("pointer: 100012 characters (expected: <= 1000)")
+
+
 def test_a_schema_of_too_many_files_is_refused() -> None:
     chained = {f"t{number}": {"$ref": f"t{number + 1}.json"} for number in range(100)}
     (found,) = check_schema(schema({"$ref": "t0.json"}, **chained))

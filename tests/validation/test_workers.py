@@ -18,6 +18,8 @@ from configsvc.validation.verdicts import SchemaJudge
 from configsvc.validation.workers import WorkerPool
 from tests.validation.schema_files import nested, schema
 
+pytestmark = pytest.mark.slow  # processes are started and ended
+
 DEADLINE_S = 20.0
 SLOW = {"properties": {"a": {"pattern": "^(a+)+$"}}}
 HOSTILE_VALUE = {"a": "a" * 50 + "!"}
@@ -254,6 +256,7 @@ HOSTILE = {
         schema({"allOf": [{"maxProperties": 0}] * 4000}),
         {"a": "x" * 60_000},
     ),
+    "pattern that is slow to compile": (schema({"pattern": "(?i)" + "[\x01-\U0010ffff]" * 50}), {}),
     "deep nesting": (schema({"properties": {"next": {"$ref": "#"}}}), nested(64)),
     "a schema that is endless": (schema({"$ref": "#"}), {"a": 1}),
 }
@@ -268,7 +271,6 @@ def refusal_of(judge: Callable[[], object]) -> str | None:
     return None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_schema_is_refused_or_done_in_time_while_others_go_on(
     workers: WorkerPool, name: str
