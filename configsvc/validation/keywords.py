@@ -52,6 +52,8 @@ def metered(cpu_limit_s: float | None) -> Iterator[None]:
 def judging_class(validator: Any) -> Any:
     """Return a validator class for values, made from one of the library's drafts."""
     own = {name: keyword for name, keyword in _OWN.items() if name in validator.VALIDATORS}
+    if "prefixItems" in validator.VALIDATORS:
+        own["items"] = _items
     keywords = {**validator.VALIDATORS, **own}
     metered_keywords = {name: _metered(keyword) for name, keyword in keywords.items()}
     return validators.extend(validator, metered_keywords)  # type: ignore[no-untyped-call] # its stub says so
@@ -91,6 +93,7 @@ def _additional_properties(
     if not isinstance(instance, dict):
         return
     known = schema.get("properties", {})
+    judge = validator.evolve(schema=allowed)
     # One by one: joined by `|`, as the library has it, groups and flags of one would meddle with another.
     patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", ())]
     for name, value in instance.items():
@@ -100,7 +103,26 @@ def _additional_properties(
             expected = f"one of {shown_list(known)}" if known and not patterns else "another key, or none"
             yield ValidationError(f"key {shown_value(name)} is not known (expected: {expected})", path=[name])
         else:
-            yield from validator.descend(value, allowed, path=name)
+            yield from _placed(judge, value, name)
+
+
+def _items(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Judge as 2020-12 has it; one validator serves all items, where the library makes one for each."""
+    if not isinstance(instance, list):
+        return
+    prefix = len(schema.get("prefixItems", ()))
+    if allowed is False and len(instance) > prefix:
+        yield ValidationError("too many items")  # `messages` says it better
+        return
+    judge = validator.evolve(schema=allowed)
+    for index in range(prefix, len(instance)):
+        yield from _placed(judge, instance[index], index)
+
+
+def _placed(judge: Any, value: object, place: str | int) -> Iterator[ValidationError]:
+    for error in judge.iter_errors(value):
+        error.path.appendleft(place)
+        yield error
 
 
 def _unique_items(validator: Any, is_asked: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
