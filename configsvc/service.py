@@ -13,13 +13,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from configsvc.core.changes import ANONYMOUS, Author, Outcome, Plan, commit_message, is_request_id
 from configsvc.core.errors import (
-    DocumentInvalid,
     OutcomeUnknown,
     RequestInvalid,
     ServiceEnabled,
@@ -156,8 +154,6 @@ class ConfigService:
         """
         parse_service(service)
         edition = _Edition(document, self.bounds)
-        if keep_format:
-            edition.prepare(self._store.snapshot(), service)
 
         def plan(view: View) -> Plan:
             current = view.find(service)
@@ -167,7 +163,7 @@ class ConfigService:
                 raise ServiceExists(f"service: {service!r} exists already")
             if existence is Existence.PRESENT and not exists:
                 raise ServiceNotFound(f"service: {service!r} does not exist")
-            wanted = edition.of(current, lambda blob_id, path: view.read(path)) if keep_format else document
+            wanted = edition.of(view, current) if keep_format else document
             edits = self._document_edits(view, current, wanted, service)
             if enabled is not None:
                 edits |= _meta_edits(view, service, enabled)
@@ -289,8 +285,8 @@ class FingerprintCache:
 class _Edition:
     """A document in the format of the one that stands there: JSON becomes an edit of YAML.
 
-    Edits are remembered by blob id and made ahead, on the thread that asks: one
-    can take a second, and the writer's thread should not.
+    Edits are remembered by blob id: one can take a second, and the writer's thread, which
+    makes a plan again under contention, should not.
     """
 
     def __init__(self, document: Document, bounds: Bounds) -> None:
@@ -298,23 +294,14 @@ class _Edition:
         self._bounds = bounds
         self._made: dict[str, Document] = {}
 
-    def prepare(self, snapshot: Snapshot, service: str) -> None:
-        """Make the edit of the newest version; what is wrong with it is for the plan to say."""
-        with suppress(DocumentInvalid):
-            self.of(snapshot.find(service), lambda blob_id, path: snapshot.blob(blob_id))
-
-    def of(self, current: Entry | None, read: Callable[[str, str], bytes | None]) -> Document:
-        """Return the document to store instead of `current`.
-
-        Args:
-            read: Blob id and path to content.
-        """
+    def of(self, view: View, current: Entry | None) -> Document:
+        """Return the document to store instead of `current`."""
         if self._document.format is not Format.JSON or current is None:
             return self._document
         if current.format is not Format.YAML or current.blob_id is None:
             return self._document
         if current.blob_id not in self._made:
-            old = read(current.blob_id, document_path(current.service, Format.YAML)) or b""
+            old = view.read(document_path(current.service, Format.YAML)) or b""
             data = edit_document(old, Format.YAML, self._document.value, bounds=self._bounds)
             self._made[current.blob_id] = Document(Format.YAML, data, self._document.value)
         return self._made[current.blob_id]
