@@ -37,13 +37,19 @@ def parse_json(data: bytes, *, bounds: Bounds) -> dict[str, object]:
         DocumentInvalid: Not strict JSON, or a bound is broken; `details` holds
             the violation with line and column.
     """
+    value = parse_any_json(data, bounds=bounds)
+    if not isinstance(value, dict):
+        raise fault(f"top level: {_kind(value)} (expected: an object)", line=1, column=1)
+    return value
+
+
+def parse_any_json(data: bytes, *, bounds: Bounds) -> object:
+    """Return the value of a JSON text with any top level, such as a list; else as `parse_json`."""
     text = decode_source(data, bounds=bounds)
     check_shape(text, bounds=bounds)
     value = _load(text)
     if _SURROGATE.search(text):
         _check_surrogates(text)
-    if not isinstance(value, dict):
-        raise fault(f"top level: {_kind(value)} (expected: an object)", line=1, column=1)
     return value
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from configsvc.core.errors import DocumentInvalid, DocumentTooLarge
 from configsvc.documents.bounds import DEFAULT_BOUNDS as BOUNDS
-from configsvc.documents.json import format_json, parse_json
+from configsvc.documents.json import format_json, parse_any_json, parse_json
 from configsvc.documents.tokens import pointer_at
 from tests.documents.cases import beside, cases, parse
 
@@ -226,3 +226,16 @@ def test_a_pointer_is_told_as_far_as_the_text_is_json() -> None:
     assert pointer_at(text, text.index('"c"')) == "/a/1"
     assert pointer_at(text, 0) == ""
     assert pointer_at("{1: 2, ]]]", 9) == ""
+
+
+@pytest.mark.parametrize("text", ["[]", '[{"op": "remove", "path": "/a"}]', "1", '"x"', "null", "{}"])
+def test_a_patch_may_have_any_top_level(text: str) -> None:
+    assert parse_any_json(text.encode(), bounds=BOUNDS) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1,]", "[NaN]", '[{"a": 1, "a": 2}]', "[" * 65 + "]" * 65, '["\\ud800"]']
+)
+def test_any_top_level_is_read_as_strictly(text: str) -> None:
+    with pytest.raises(DocumentInvalid):
+        parse_any_json(text.encode(), bounds=BOUNDS)
