@@ -117,6 +117,8 @@ class Follower:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(CLOSE_TIMEOUT_S)
+        if not (self._thread.is_alive() or self._pending or self._failed):
+            self._worktree.close()
 
     def _run(self) -> None:
         while True:

@@ -24,6 +24,16 @@ def changed_paths(root: Path) -> set[str]:
     return {*_paths(staged), *_paths(unstaged)}
 
 
+def untracked_paths(root: Path) -> set[str]:
+    """Return the files that are not in the index, ignored ones included.
+
+    Raises:
+        GitFailed: git cannot look for them.
+    """
+    names = git(root, "ls-files", "-z", "--others").split(b"\0")
+    return {name.decode("utf-8", "surrogateescape") for name in names if name and not name.endswith(b"/")}
+
+
 def executable_paths(root: Path, names: Sequence[str]) -> frozenset[str]:
     """Return those of `names` that are executable files at HEAD.
 

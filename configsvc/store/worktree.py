@@ -14,6 +14,7 @@ edit, stage, delete and reset in the tree at any time, and the rules are:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -28,7 +29,7 @@ from configsvc.store.gitcommand import GitFailed
 from configsvc.store.gitindex import EXECUTABLE_MODE, IndexCorrupt, IndexEntry
 from configsvc.store.indexfile import IndexBusy, IndexFile, Staged
 from configsvc.store.settling import DELETION_STAGED, Committed, Settler, Target
-from configsvc.store.survey import changed_paths, executable_paths
+from configsvc.store.survey import changed_paths, executable_paths, untracked_paths
 from configsvc.store.treefolders import is_in_tree
 from configsvc.store.withdrawn import Withdrawals, is_older_revision
 from configsvc.store.workfiles import WorkFiles
@@ -79,6 +80,11 @@ class WorkTree:
         self._notes: dict[str, str] = {}
         self._settler = Settler(self._files, committed, self._withdrawn)
         self._incomplete = True
+        self._running = own / "following"
+        self._crashed = self._running.exists()
+        with contextlib.suppress(OSError):  # a full disk; then a crash leaves, at worst, an untracked file
+            self._running.touch()
+        self._skipped = False
         self._lock_patience_s = lock_patience_s
         self._clock = clock
         self._busy_since: float | None = None
@@ -136,11 +142,21 @@ class WorkTree:
         """
         with self._lock:
             was_elsewhere = "working-tree-elsewhere" in self._notes
-            if self._is_on_main() == was_elsewhere:
+            try:
+                if self._is_on_main() == was_elsewhere:
+                    return True
+            except OSError:
                 return True
             if was_elsewhere:
                 return False
-            return self._incomplete or self._settler.rebuilt or self._index.disturbed()
+            return self._incomplete or self._skipped or self._settler.rebuilt or self._index.disturbed()
+
+    def close(self) -> None:
+        """Say that nothing is left to do: the next start need not look for what a crash left."""
+        with self._lock:
+            if not (self._wishes or self._failures or self._incomplete):
+                with contextlib.suppress(OSError):  # then the next start looks, and finds nothing
+                    self._running.unlink(missing_ok=True)
 
     def edited(self) -> dict[str, str]:
         """Return the paths that a person has edited, staged or deleted, and in words how."""
@@ -151,15 +167,14 @@ class WorkTree:
         return self._published[1]
 
     def _is_on_main(self) -> bool:
-        try:
-            return self._head.read_bytes().strip() == HEAD_ON_MAIN
-        except OSError:
-            return False
+        return self._head.read_bytes().strip() == HEAD_ON_MAIN
 
     def _is_elsewhere(self) -> bool:
         if self._is_on_main():
             self._notes.pop("working-tree-elsewhere", None)
             return False
+        # Once it is back on main, what was let go of has to be looked for.
+        self._skipped = True
         self._wishes.clear()
         self._file_edits.clear()
         self._index_edits.clear()
@@ -173,6 +188,7 @@ class WorkTree:
     def _reconcile(self) -> bool:
         if self._is_elsewhere():
             return True
+        self._skipped = False
         self._note_kept()
         index = self._with_index(self._index.whole)
         if len(self._withdrawn) and index is not None and is_older_revision(self._root, index):
@@ -180,11 +196,25 @@ class WorkTree:
         doubtful = changed_paths(self._root)
         doubtful |= self._file_edits.keys() | self._index_edits.keys() | self._failures.keys()
         doubtful |= {_name(path) for path in self._wishes}
+        doubtful |= self._left_by_crash()
         self._failures.clear()
         failed = self._bring(doubtful)
         if not failed:
-            self._settler.starting = self._settler.rebuilt = False
+            self._settler.starting = self._settler.rebuilt = self._crashed = False
         return self._write_index() and not failed
+
+    def _left_by_crash(self) -> set[str]:
+        """Return files that were written and deleted again at head, when the index had seen neither."""
+        if not self._crashed:
+            return set()
+        names = [name for name in untracked_paths(self._root) if _is_ours(name)]
+        with self._files.opened():
+            found = {name: self._files.look(_path(name)).blob_id for name in names}
+        return {
+            name
+            for name, blob_id in found.items()
+            if blob_id is not None and self._committed.known(name, blob_id)
+        }
 
     def _bring(self, names: Iterable[str]) -> frozenset[str]:
         heads = {name: self._committed.blob_at(name) for name in names}
@@ -231,9 +261,9 @@ class WorkTree:
         return True
 
     def _write_index(self) -> bool:
-        if not self._wishes or self._is_elsewhere():
-            return True
         try:
+            if not self._wishes or self._is_elsewhere():
+                return True
             change = functools.partial(self._index.change, list(self._wishes), self._decide)
             refused = self._with_index(change)
         except IndexBusy as error:
@@ -323,10 +353,13 @@ class WorkTree:
         self._published = (edits, notes)
 
 
+def _is_ours(name: str) -> bool:
+    """Return whether a path is a document's or about one, and never executable."""
+    return find_document(name) is not None or name.startswith(f"{META_FOLDER}/")
+
+
 def _may_be_executable(name: str) -> bool:
-    if find_document(name) is not None or name.startswith(f"{META_FOLDER}/"):
-        return False
-    return is_in_tree(_path(name))
+    return not _is_ours(name) and is_in_tree(_path(name))
 
 
 def _path(name: str) -> bytes:

@@ -266,6 +266,7 @@ def test_close_finishes_what_waits(lab: Lab, tree: Watched) -> None:
     follower.close()
     follower.close()
     lab.assert_clean()
+    assert not (lab.git_dir / "configsvc" / "following").exists()
     follower.notify(["nginx.json"])
     assert not follower.flush(0.0)
 

@@ -602,6 +602,20 @@ def test_a_tree_on_another_branch_is_left_alone(lab: Lab, tree: WorkTree) -> Non
     lab.assert_clean()
 
 
+def test_what_was_landed_during_a_short_absence_is_looked_for_though_nothing_else_changed(
+    lab: Lab, tree: WorkTree
+) -> None:
+    git(lab.root, "branch", "mine")
+    git(lab.root, "symbolic-ref", "HEAD", "refs/heads/mine")
+    tree.update(lab.land({"nginx.json": V2}))
+    git(lab.root, "symbolic-ref", "HEAD", "refs/heads/main")
+    lab.follow(tree, {"other.json": V1})
+    assert tree.disturbed()
+    assert tree.reconcile()
+    assert not tree.disturbed()
+    lab.assert_clean()
+
+
 def test_a_detached_head_is_left_alone(lab: Lab, tree: WorkTree) -> None:
     git(lab.root, "checkout", "-q", "--detach")
     tree.update(lab.land({"nginx.json": V2}))
@@ -641,6 +655,27 @@ def test_a_crash_between_removal_and_creation_of_a_service(lab: Lab, tree: WorkT
     assert lab.worktree().edited() == {}
     assert lab.read("nginx.json") == V2
     lab.assert_clean()
+
+
+def test_a_crash_between_a_creation_and_a_deletion_that_the_index_saw_neither_of(
+    lab: Lab, tree: WorkTree
+) -> None:
+    tree.update(lab.land({"team/new.json": V0}))
+    lab.land({"team/new.json": None})
+    lab.write("team/mine.json", MINE)
+    del tree
+    assert lab.worktree().edited() == {}
+    assert lab.status() == "?? team/mine.json"
+
+
+def test_an_old_document_put_back_by_hand_outlives_a_restart_without_a_crash(
+    lab: Lab, tree: WorkTree
+) -> None:
+    lab.follow(tree, {"nginx.json": None})
+    lab.write("nginx.json", V0)
+    tree.close()
+    lab.worktree()
+    assert lab.status() == "?? nginx.json"
 
 
 def test_a_crash_leaves_a_persons_work_alone(lab: Lab) -> None:

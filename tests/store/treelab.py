@@ -70,17 +70,13 @@ class Lab:
     ) -> WorkTree:
         """Return a working tree as a process that starts sees it, reconciled once."""
         tree = WorkTree(
-            self.root, self.git_dir, self, can_exchange=can_exchange, lock_patience_s=lock_patience_s
+            self.root,
+            self.git_dir,
+            self,
+            can_exchange=can_exchange,
+            lock_patience_s=lock_patience_s,
+            clock=clock,
         )
-        if clock is not None:
-            tree = WorkTree(
-                self.root,
-                self.git_dir,
-                self,
-                can_exchange=can_exchange,
-                lock_patience_s=lock_patience_s,
-                clock=clock,
-            )
         assert tree.reconcile()
         return tree
 
