@@ -7,9 +7,10 @@ second is `Publisher.apply` in every mode.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +31,8 @@ from configsvc.store.refs import (
 MAX_LOCK_WAIT_S = 0.5
 """How long another process may hold git's lock on `main` before writes fail, in seconds."""
 
+KEEP_REASON = "configsvc: main is about to be moved onto this pack\n"
+"""What our marks for git say, by which those of a dead process are found."""
 
 _PROBE_BYTES = 1 << 16
 
@@ -74,6 +77,10 @@ class CommitLog(Protocol):
 class LocalLog:
     """Durable on this disk: one synced pack, then one synced move of `main`.
 
+    Until `main` has moved nothing reaches the pack, and a `git gc --prune=now` of
+    that moment would drop it.  A `.keep` file, which every git obeys, prevents that.
+    Make this only while holding the `RepositoryLock`.
+
     Args:
         on_step: Called with the name of each step after it; tests stop here.
     """
@@ -82,18 +89,19 @@ class LocalLog:
         self, git_dir: Path, disk: Disk, *, on_step: Callable[[str], None] = lambda step: None
     ) -> None:
         self._git_dir = git_dir
+        self._packs = git_dir / "objects" / "pack"
         self._disk = disk
         self._on_step = on_step
+        self._forget_marks()
 
     def append(self, batch: Batch) -> Fate:
         return self._land(batch, expected=batch.base)
 
     def probe(self) -> None:
-        folder = self._git_dir / "objects" / "pack"
-        path = folder / f"tmp_probe_{os.getpid()}"
+        path = self._packs / f"tmp_probe_{os.getpid()}"
         try:
             self._disk.write(path, b"\0" * _PROBE_BYTES)
-            self._disk.sync_folder(folder)
+            self._disk.sync_folder(self._packs)
         except OSError as error:
             raise WriteFailed(f"disk: {error.strerror or error}; nothing was written") from error
         finally:
@@ -115,9 +123,14 @@ class LocalLog:
         pack = build_pack(batch.objects)
         self._on_step("built")
         try:
-            write_pack(self._git_dir / "objects" / "pack", pack, self._disk)
-            self._on_step("packed")
-            self._move_main(expected, batch.head)
+            with self._marked(pack.name):
+                made = write_pack(self._packs, pack, self._disk)
+                self._on_step("packed")
+                try:
+                    self._move_main(expected, batch.head)
+                except (RefMoved, RefUnreadable, RefBusy):
+                    self._disk.discard(*made)
+                    raise
         except (RefMoved, RefUnreadable):
             return Fate.LOST
         except RefUnsynced:
@@ -131,6 +144,28 @@ class LocalLog:
         self._on_step("landed")
         return Fate.LANDED
 
+    @contextlib.contextmanager
+    def _marked(self, name: str) -> Iterator[None]:
+        """Keep git from dropping a pack while nothing reaches it."""
+        mark = self._packs / f"{name}.keep"
+        is_in_doubt = False
+        try:
+            mark.write_text(KEEP_REASON)
+            yield
+        except RefUnsynced:
+            is_in_doubt = True  # main may stand on the pack, or not
+            raise
+        finally:
+            if not is_in_doubt:
+                _drop(mark)
+
+    def _forget_marks(self) -> None:
+        """Remove the marks of a process that died; its pack is reached by `main`, or by nothing."""
+        for mark in self._packs.glob("*.keep"):
+            with contextlib.suppress(OSError):
+                if mark.read_text(errors="replace") == KEEP_REASON:
+                    mark.unlink()
+
     def _move_main(self, expected: str, new: str) -> None:
         give_up_at = time.monotonic() + MAX_LOCK_WAIT_S
         while True:
@@ -140,3 +175,9 @@ class LocalLog:
                 if time.monotonic() > give_up_at:
                     raise
                 time.sleep(0.005)
+
+
+def _drop(mark: Path) -> None:
+    # One that stays costs a pack that is not repacked; the batch has landed or not without it.
+    with contextlib.suppress(OSError):
+        mark.unlink()
