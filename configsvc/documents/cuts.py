@@ -20,6 +20,8 @@ class Cuts:
     def __init__(self, text: str) -> None:
         self._text = text
         self._cuts: list[tuple[int, int, int, str]] = []
+        self._gone = 0
+        """Offset up to which the beginning of the text is removed."""
 
     def replace(self, start: int, end: int, new: str) -> None:
         """Replace what stands from `start` to `end`."""
@@ -41,10 +43,11 @@ class Cuts:
         """
         line_start, line_end = self._text.rfind("\n", 0, start) + 1, self.line_end(end)
         if not self._text[line_start:start].strip(" "):
-            if line_start:
+            if line_start > self._gone:
                 self.replace(line_start - 1, line_end, "")
-            else:
-                self.replace(0, min(line_end + 1, len(self._text)), "")
+            else:  # there is no line end before it to take
+                self._gone = min(line_end + 1, len(self._text))
+                self.replace(line_start, self._gone, "")
         elif following is not None and not self._text[line_end:following].strip(" \n"):
             self.replace(start, following, "")
         else:  # a dash stands before it
@@ -60,7 +63,7 @@ class Cuts:
         text = "".join("\n" + line for line in lines)
         if "\n" in self._text[head:start]:
             self.insert(head, header)
-            self.replace(self.line_end(head), end, text)
+            self.replace(self.line_end(head), self.line_end(end), text)  # a comment would end up in the lines
         else:
             self.replace(head, end, header)
             self.insert(self.line_end(end), text)

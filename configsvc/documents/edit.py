@@ -47,8 +47,10 @@ def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = D
         return old
     if format_ is Format.JSON:
         return format_json(edit_json(old.decode(), new).encode(), bounds=bounds)
-    for is_coarse in (False, True):
-        edited = _cut(old, new, is_coarse=is_coarse)
+    ended = old if old.endswith(b"\n") else old + b"\n"  # at its end, a block scalar needs it
+    attempts = (old, False, True), (ended, False, True), (ended, False, False), (ended, True, False)
+    for text, is_coarse, has_literals in attempts:
+        edited = _cut(text, new, is_coarse=is_coarse, has_literals=has_literals)
         if edited is not None and _says(edited, wanted, bounds):
             return edited
     lines = Layout().lines(new, 0) if new else ["{}"]
@@ -57,12 +59,13 @@ def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = D
     return written
 
 
-def _cut(old: bytes, new: Value, *, is_coarse: bool) -> bytes | None:
+def _cut(old: bytes, new: Value, *, is_coarse: bool, has_literals: bool) -> bytes | None:
     text = old.decode().replace("\r\n", "\n")
     if "\r" in text:  # the line ends of systems long gone
         return None
     try:
-        return _encode(Surgeon(text, read_nodes(text)).operate(new, is_coarse=is_coarse), old)
+        surgeon = Surgeon(text, read_nodes(text), has_literals=has_literals)
+        return _encode(surgeon.operate(new, is_coarse=is_coarse), old)
     except SurgeryFailed:
         return None
 

@@ -68,10 +68,12 @@ class Layout:
     Args:
         step: Of a mapping below its key.
         dash: Of the dashes of a list below its key.
+        has_literals: Text of several lines becomes a literal block.
     """
 
     step: int = 2
     dash: int = 2
+    has_literals: bool = True
 
     def lines(self, value: object, column: int) -> list[str]:
         """Return the lines of a mapping or list that is not empty, at `column`."""
@@ -99,17 +101,22 @@ class Layout:
         """Return the lines of what stands below a key at `column`."""
         return self.lines(value, column + (self.dash if isinstance(value, list) else self.step))
 
+    def header(self, value: object) -> str | None:
+        """Return how a literal block for `value` begins; None where it becomes none."""
+        is_long = self.has_literals and isinstance(value, str) and "\n" in value
+        return literal_header(str(value)) if is_long else None
+
     def _after(self, head: str, value: object, column: int) -> Iterator[str]:
         if is_block(value):
             yield head
             yield from self.below(value, column)
             return
-        header = literal_header(value) if isinstance(value, str) and "\n" in value else None
-        if header is None or not isinstance(value, str):
+        header = self.header(value)
+        if header is None:
             yield f"{head} {spell_scalar(value)}"
             return
         yield f"{head} {header}"
-        yield from block_lines(value, column + self.step)
+        yield from block_lines(str(value), column + self.step)
 
 
 def block_lines(text: str, column: int) -> list[str]:

@@ -12,7 +12,7 @@ explicit key, a comment that slips into a block scalar) where a cut misses.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from configsvc.documents.alignment import align, same
@@ -51,12 +51,17 @@ class Slot(NamedTuple):
 
 
 class Surgeon:
-    """Cuts one text."""
+    """Cuts one text.
 
-    def __init__(self, text: str, root: Node) -> None:
+    Args:
+        text: Its line ends are newlines.
+        has_literals: New text of several lines may become a literal block.
+    """
+
+    def __init__(self, text: str, root: Node, *, has_literals: bool = True) -> None:
         self._text = text
         self._root = root
-        self._layout = find_layout(text, root)
+        self._layout = replace(find_layout(text, root), has_literals=has_literals)
         self._cuts = Cuts(text)
         self._anchored: dict[str, object] = {}
         """What the anchors so far will stand for."""
@@ -205,8 +210,8 @@ class Surgeon:
             self._replace_inline(node, head, slot, spell_flow(new))
         elif is_block(new):
             self._replace_by_block(node, new, head, slot)
-        elif isinstance(new, str) and "\n" in new and not node.style and (header := literal_header(new)):
-            lines = block_lines(new, slot.column + self._layout.step)
+        elif not node.style and (header := self._layout.header(new)):
+            lines = block_lines(str(new), slot.column + self._layout.step)
             self._cuts.replace_by_lines(head, node.body, node.end, f" {header}", lines)
         else:
             self._replace_inline(node, head, slot, _inline(node, new, slot))

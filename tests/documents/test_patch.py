@@ -224,7 +224,7 @@ def test_the_result_is_held_to_the_bounds() -> None:
         merge_patch({}, {"a": {"b": {"c": {}}}}, bounds=replace(bounds, max_nodes=50))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(OBJECTS, st.lists(OPERATIONS, max_size=6))
 def test_any_patch_is_applied_or_refused_and_changes_nothing_it_was_given(value: Any, patch: Any) -> None:
     before = json.dumps([value, patch])
@@ -237,7 +237,7 @@ def test_any_patch_is_applied_or_refused_and_changes_nothing_it_was_given(value:
     assert json.dumps([value, patch]) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_a_merge_patch_applied_twice_is_applied_once(value: Any, patch: Any) -> None:
     once = merge_patch(value, patch)

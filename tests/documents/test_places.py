@@ -143,7 +143,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(max_size=3), VALUES, max_size=4), st.sampled_from([None, 1]))
 def test_at_the_place_of_a_json_value_its_text_begins(value: dict[str, object], indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
@@ -166,6 +166,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="the parser in Python is ten times slower")
 @pytest.mark.parametrize(("text", "format_"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_the_places_of_a_hostile_text_are_found_in_little_time(text: str, format_: Format) -> None:
