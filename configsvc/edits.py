@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 
 from configsvc.core.changes import Author, Outcome, Plan, commit_message
-from configsvc.core.errors import Conflict, DocumentInvalid
-from configsvc.core.names import find_document
+from configsvc.core.errors import Conflict, DocumentInvalid, ServiceEnabled
+from configsvc.core.names import find_document, meta_path
 from configsvc.core.trees import FILE, FOLDER, PathChange
 from configsvc.documents.bounds import Bounds
-from configsvc.store.base import View, Write
+from configsvc.documents.meta import parse_meta
+from configsvc.store.base import Entry, View, Write
 from configsvc.store.edits import WorkingEdit, working_edits
 from configsvc.store.gitstore import GitStore
 from configsvc.validation.gate import judge_changes
@@ -17,6 +19,8 @@ from configsvc.validation.gate import judge_changes
 MAX_FILE_BYTES = 8 << 20
 """Largest file of any kind that is taken, in bytes."""
 COMMIT_TIMEOUT_S = 60.0
+CLOCK_GRAIN_S = 0.01
+"""File times come from a clock that ticks, in seconds."""
 
 
 def commit_edits(
@@ -39,12 +43,12 @@ def commit_edits(
         Conflict: An edited service got a newer version after the edit.
     """
     edits = working_edits(store.root, paths, max_bytes=MAX_FILE_BYTES)
-    if not overwrite:
-        _refuse_stale(store, edits)
     first, _, body = message.partition("\n")
     text = commit_message(first or _default_subject(edits), body)
 
     def plan(view: View) -> Plan:
+        if not overwrite:
+            _refuse_stale(store, view, edits)
         tree = EditedTree(view, edits)
         changes = [PathChange(edit.path, edit.mode, None) for edit in edits]
         violations = judge_changes(changes, tree, bounds=bounds)
@@ -54,7 +58,8 @@ def commit_edits(
                 f"the gate refuses {len(violations)} of these edits:\n{listed}",
                 details=[violation.as_json() for violation in violations],
             )
-        return Plan({edit.path: None if edit.mode is None else edit.content for edit in edits}, text)
+        content = {edit.path: None if edit.mode is None else edit.content for edit in edits}
+        return Plan(content | _meta_of_deleted(view, content), text)
 
     outcome = store.submit(Write(plan, author)).result(COMMIT_TIMEOUT_S)
     store.flush()
@@ -100,24 +105,44 @@ class EditedTree:
         return edit.content if edit is not None else self._view.read(path) or b""
 
 
-def _refuse_stale(store: GitStore, edits: Sequence[WorkingEdit]) -> None:
+def _meta_of_deleted(view: View, content: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    """Return the removal of the meta files of the services that go; refuse those that are enabled."""
+    documents = {path: find_document(path) for path in content}
+    kept = {found.service for path, found in documents.items() if found and content[path] is not None}
+    gone = {found.service for path, found in documents.items() if found and content[path] is None} - kept
+    removed: dict[str, bytes | None] = {}
+    for service in sorted(gone):
+        meta = view.read(meta_path(service))
+        if parse_meta(meta).enabled:
+            raise ServiceEnabled(f"service: {service!r} is enabled (expected: disabled before it is deleted)")
+        removed[meta_path(service)] = None
+    return removed
+
+
+def _refuse_stale(store: GitStore, view: View, edits: Sequence[WorkingEdit]) -> None:
     """Raise `Conflict` for edits that would take back a version their editor never saw."""
-    snapshot = store.snapshot()
     stale = []
     for edit in edits:
         document = find_document(edit.path)
-        entry = None if document is None else snapshot.find(document.service)
-        if (
-            entry is not None
-            and edit.changed_at
-            and edit.changed_at < snapshot.record(entry.revision).committed_at
-        ):
+        entry = None if document is None else view.find(document.service)
+        if entry is not None and edit.changed_at < _landing_time(store, edit.path, entry) - CLOCK_GRAIN_S:
             stale.append(f"{edit.path}: edited before version {entry.version} of {entry.service} landed")
     if stale:
         raise Conflict(
             "; ".join(stale) + " (expected: an edit of the newest version; compare with `git diff`, "
             "take over what is new, save the file again, or pass --overwrite)"
         )
+
+
+def _landing_time(store: GitStore, path: str, entry: Entry) -> float:
+    landed_at = store.landed_at(path)
+    if landed_at is not None:
+        return landed_at
+    snapshot = store.snapshot()
+    # Ahead of what is published: it lands at this moment.
+    return (
+        snapshot.record(entry.revision).committed_at if entry.revision <= snapshot.revision else time.time()
+    )
 
 
 def _default_subject(edits: Sequence[WorkingEdit]) -> str:

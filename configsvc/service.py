@@ -18,6 +18,7 @@ from enum import Enum
 
 from configsvc.core.changes import ANONYMOUS, Author, Outcome, Plan, commit_message, is_request_id
 from configsvc.core.errors import (
+    DocumentInvalid,
     OutcomeUnknown,
     RequestInvalid,
     ServiceEnabled,
@@ -35,6 +36,7 @@ from configsvc.documents.meta import Meta, edit_meta, parse_meta
 from configsvc.store.base import ConfigStore, Entry, Snapshot, StoreStatus, View, Write
 from configsvc.store.objects import object_id
 
+_NO_VALUE = b""
 WRITE_TIMEOUT_S = 60.0
 """Longest a request waits for its write, in seconds."""
 
@@ -128,8 +130,8 @@ class ConfigService:
         return parse_document(snapshot.blob(entry.blob_id), entry.format, bounds=self.bounds)
 
     def meta(self, view: View, service: str) -> Meta:
-        """Return enabled, owner and description of `service`; the defaults when it has no file."""
-        return parse_meta(view.read(meta_path(service)))
+        """Return enabled, owner and description of `service`; the defaults when it has no valid file."""
+        return _read_meta(view, service)[1]
 
     def put(
         self,
@@ -238,7 +240,10 @@ class ConfigService:
 
     def _stored_fingerprint(self, blob_id: str, view: View, path: str) -> bytes:
         def parse() -> bytes:
-            return fingerprint(parse_document(view.read(path) or b"", Format.JSON, bounds=self.bounds))
+            try:
+                return fingerprint(parse_document(view.read(path) or b"", Format.JSON, bounds=self.bounds))
+            except DocumentInvalid:
+                return _NO_VALUE  # committed by hand before the gate: equal to nothing, so it can be replaced
 
         return self._fingerprints.get(blob_id, parse)
 
@@ -308,18 +313,24 @@ class _Edition:
 
 
 def _meta_edits(view: View, service: str, enabled: bool) -> dict[str, bytes | None]:
-    path = meta_path(service)
-    old = view.read(path)
-    meta = parse_meta(old)
+    old, meta = _read_meta(view, service)
     if meta.enabled is enabled:
         return {}
-    return {path: edit_meta(old, replace(meta, enabled=enabled))}
+    return {meta_path(service): edit_meta(old, replace(meta, enabled=enabled))}
+
+
+def _read_meta(view: View, service: str) -> tuple[bytes | None, Meta]:
+    """Return a service's meta file and what it says; a file that was broken by hand counts as none."""
+    data = view.read(meta_path(service))
+    try:
+        return data, parse_meta(data)
+    except DocumentInvalid:
+        return None, Meta()
 
 
 def _message(ask: Ask, subject: str) -> str:
-    trailers = {"Config-Request-Id": ask.request_id} if ask.request_id else None
     first, _, body = ask.message.partition("\n")
-    return commit_message(first or subject, body, trailers)
+    return commit_message(first or subject, body)
 
 
 def _tag(entry: Entry | None) -> DocumentTag | None:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from configsvc.assembly import open_door, open_store
 from configsvc.core.changes import Author
-from configsvc.core.errors import Conflict, DocumentInvalid, StoreDiverged
+from configsvc.core.errors import Conflict, DocumentInvalid, ServiceEnabled, StoreDiverged
 from configsvc.door import DoorRefused, ask_door
 from configsvc.edits import commit_edits
 from configsvc.settings import Settings
@@ -43,13 +44,15 @@ def commit(store: GitStore, *paths: str, overwrite: bool = False) -> tuple[int, 
 
 
 def test_edits_additions_and_deletions_land_as_one_commit_of_their_author(store: GitStore) -> None:
-    put(store, {"a.json": b'{"a": 1}\n', "b.yaml": b"b: 1\n", "README.md": b"x\n"})
+    off = b"enabled: false\n"
+    put(store, {"a.json": b'{"a": 1}\n', "b.yaml": b"b: 1\n", ".configsvc/services/b.yaml": off})
     assert store.flush()
     edit(store, "a.json", '{"a":   2}\n')
     edit(store, "payments/api.yaml", "timeout_s: 3 # seconds\n")
     (store.root / "b.yaml").unlink()
     assert commit(store) == (3, {"a": 1, "b": 1, "payments/api": 0})
     assert git(store.root, "log", "-1", "--format=%an|%s") == "Ann|By hand"
+    assert not (store.root / ".configsvc").exists()
     assert git(store.root, "status", "--porcelain") == ""
     assert (store.root / "a.json").read_text() == '{"a":   2}\n'
     assert_sound(store.root)
@@ -99,6 +102,30 @@ def test_an_edit_of_an_older_version_is_not_taken_unless_told_to(store: GitStore
         commit(store)
     assert (store.root / "a.json").read_text() == '{"mine": 1}\n'
     assert commit(store, overwrite=True) == (4, {"a": 2})
+
+
+def test_an_edit_just_before_a_version_landed_is_not_taken(store: GitStore) -> None:
+    put(
+        store, {"a.json": b'{"a": 1}\n', "b.json": b"{}\n", ".configsvc/services/b.yaml": b"enabled: false\n"}
+    )
+    assert store.flush()
+    before = time.time() - 0.2
+    edit(store, "a.json", '{"mine": 1}\n')
+    (store.root / "b.json").unlink()
+    os.utime(store.root / "a.json", (before, before))
+    os.utime(store.root, (before, before))
+    put(store, {"a.json": b'{"a": 2}\n', "b.json": b'{"b": 1}\n'})
+    with pytest.raises(Conflict, match=r"a\.json: edited before version 1.*b\.json: edited before version 1"):
+        commit(store)
+
+
+def test_an_enabled_service_is_not_deleted_by_hand(store: GitStore) -> None:
+    put(store, {"a.json": b"{}\n"})
+    assert store.flush()
+    (store.root / "a.json").unlink()
+    with pytest.raises(ServiceEnabled, match="'a' is enabled"):
+        commit(store)
+    assert store.snapshot().revision == 2
 
 
 def test_main_moved_to_what_the_gate_refuses_is_not_adopted(store: GitStore) -> None:

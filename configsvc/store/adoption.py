@@ -13,16 +13,17 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from configsvc.core.errors import StoreDiverged
+from configsvc.core.errors import StoreDiverged, WriteFailed
 from configsvc.core.reports import Violation
 from configsvc.core.trees import PathChange
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed, git
 from configsvc.store.history import first_parent_commits
 from configsvc.store.objects import commit_tree
+from configsvc.store.opening import load_landings
 from configsvc.store.publisher import Publisher
-from configsvc.store.reader import ObjectReader
-from configsvc.store.refs import RefUnreadable, compare_and_set, read_ref
+from configsvc.store.reader import ObjectMissing, ObjectReader
+from configsvc.store.refs import RefBusy, RefMoved, RefUnreadable, RefUnsynced, compare_and_set, read_ref
 from configsvc.store.state import Head
 from configsvc.store.steptree import StepTree
 from configsvc.store.trees import Tree
@@ -72,24 +73,26 @@ class MainFollower:
         except StoreDiverged as error:
             self._refused = (current, error)
             raise
+        except (GitFailed, OSError, RefBusy, RefMoved, RefUnsynced, ObjectMissing) as error:
+            # Not a verdict: it is looked at again before the next write.
+            raise WriteFailed(
+                f"main: moved to {current} by another process, not to be read now: {error}"
+            ) from error
 
     def _adopt(self, published: str, current: str) -> None:
-        try:
-            commits = list(first_parent_commits(self._root, current, after=published))
-            if not commits or commits[-1].commit_id.hex() != current:
-                raise StoreDiverged(
-                    f"main: moved to {current} by another process, and the published head {published} "
-                    f"is not on its first-parent chain; {_remedy(published)}"
-                )
-            self._judge(commits, current, published)
-            self._make_durable(published, current)
-        except (GitFailed, OSError) as error:
+        commits = list(first_parent_commits(self._root, current, after=published))
+        if not commits or commits[-1].commit_id.hex() != current:
             raise StoreDiverged(
-                f"main: moved to {current}, which cannot be read: {error}; {_remedy(published)}"
-            ) from error
+                f"main: moved to {current} by another process, and the published head {published} "
+                f"is not on its first-parent chain; {_remedy(published)}"
+            )
+        self._judge(commits, current, published)
+        make_durable(self._root, self._git_dir, self._disk, current, since=published)
         revision = self._publisher.snapshot().revision + len(commits)
         head = Head(revision, current, commits[-1].committed_at, load_root(self._reader, current))
         self._publisher.advance(commits, head)
+        landings = load_landings(self._root, self._publisher.index, current, limit=len(commits))
+        self._publisher.requests.add(landings)
         logger.warning("main: moved to %s by another process; adopted %d commits", current, len(commits))
 
     def _judge(self, commits: Sequence[CommitChanges], current: str, published: str) -> None:
@@ -104,22 +107,35 @@ class MainFollower:
                     details=[violation.as_json() for violation in violations],
                 )
 
-    def _make_durable(self, published: str, current: str) -> None:
-        """Sync objects that others wrote, and the ref: what is landed on them is promised to last."""
-        wanted = git(self._root, "rev-list", "--objects", current, f"^{published}")
-        objects = self._git_dir / "objects"
-        folders = {objects, objects / "pack"}
-        for line in wanted.decode("ascii", "replace").splitlines():
-            loose = objects / line[:2] / line[2:40]
-            if loose.exists():
-                _sync(loose)
-                folders.add(loose.parent)
-        for pack in (objects / "pack").iterdir():
-            if pack.suffix in (".pack", ".idx"):
-                _sync(pack)
-        for folder in sorted(folders):
-            self._disk.sync_folder(folder)
-        compare_and_set(self._git_dir, current, current, self._disk)
+
+def make_durable(root: Path, git_dir: Path, disk: Disk, current: str, *, since: str | None) -> None:
+    """Sync the objects that `main` stands on, and the ref: what is told of them is promised to last.
+
+    Args:
+        since: A commit that is known to be durable; None when none is.
+
+    Raises:
+        GitFailed, OSError, RefBusy, RefMoved, RefUnsynced: It could not be done.
+    """
+    objects = git_dir / "objects"
+    folders = {objects, objects / "pack"}
+    for loose in _loose_objects(root, objects, current, since):
+        _sync(loose)
+        folders.add(loose.parent)
+    for pack in (objects / "pack").iterdir():
+        if pack.suffix in (".pack", ".idx"):
+            _sync(pack)
+    for folder in sorted(folders):
+        disk.sync_folder(folder)
+    compare_and_set(git_dir, current, current, disk)
+
+
+def _loose_objects(root: Path, objects: Path, current: str, since: str | None) -> list[Path]:
+    if since is None:
+        return list(objects.glob("[0-9a-f][0-9a-f]/*"))
+    listed = git(root, "rev-list", "--objects", current, f"^{since}").decode("ascii", "replace")
+    places = (objects / line[:2] / line[2:40] for line in listed.splitlines())
+    return [place for place in places if place.exists()]
 
 
 def load_root(reader: ObjectReader, commit_id: str) -> Tree:

@@ -17,7 +17,7 @@ from configsvc.core.trees import FILE, PathChange
 from configsvc.store.base import Entry, Write
 from configsvc.store.objects import CommitObject, Objects, add_object
 from configsvc.store.reader import ObjectReader
-from configsvc.store.requests import Landing, RequestTable
+from configsvc.store.requests import Landing, RequestTable, request_trailers
 from configsvc.store.state import BatchState, Head, NotedView, StoreSnapshot, encode_path
 from configsvc.store.trees import edited
 from configsvc.store.versions import CommitChanges
@@ -118,7 +118,7 @@ class Draft:
         landing = self._landings.get(write.request_id) or self._requests.find(write.request_id)
         if landing is None:
             return None
-        if landing.digest is not None and landing.digest != write.digest:
+        if landing.digest != write.digest:
             raise RequestIdReused(
                 f"request id: {write.request_id!r} belongs to another write (expected: a new id)"
             )
@@ -140,7 +140,7 @@ class Draft:
             author=write.author,
             committer=COMMITTER,
             committed_at=self._committed_at,
-            message=plan.message,
+            message=plan.message + request_trailers(write.request_id, write.digest),
         )
         identity = add_object(objects, "commit", commit.encode())
         self._head = identity.hex()

@@ -23,7 +23,8 @@ class WorkingEdit:
     Args:
         mode: git's mode of what is there now; None when it was deleted.
         content: Its bytes; empty when it was deleted or is no regular file.
-        changed_at: When the file was last changed, seconds since the epoch; 0 when it was deleted.
+        changed_at: When the file was last changed, seconds since the epoch; for one
+            that was deleted, when its folder was.
     """
 
     path: str
@@ -60,8 +61,17 @@ def _edit(root: Path, path: str, max_bytes: int) -> WorkingEdit:
         with open(descriptor, "rb") as file:
             content = file.read(max_bytes + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return WorkingEdit(path, None, b"", 0.0)
+        return WorkingEdit(path, None, b"", _folder_changed_at(root, path))
     except OSError as error:
         raise RequestInvalid(f"{path}: not to be read: {error.strerror}") from error
     mode = _EXECUTABLE if found.st_mode & stat.S_IXUSR else _FILE
     return WorkingEdit(path, mode, content, found.st_mtime)
+
+
+def _folder_changed_at(root: Path, path: str) -> float:
+    for folder in (root / path).parents:
+        try:
+            return folder.stat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it went with its last file: the one above tells when
+    return 0.0

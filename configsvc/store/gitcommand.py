@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -57,10 +58,11 @@ def stream_records(root: Path, arguments: Sequence[str]) -> Iterator[bytes]:
         GitFailed: It ended with an error.
     """
     command = ["git", "-C", str(root), *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
-        if process.stdout is None or process.stderr is None:
+    with (
+        tempfile.TemporaryFile() as stderr,  # a pipe that nobody reads meanwhile would fill and block git
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environment()) as process,
+    ):
+        if process.stdout is None:
             raise GitFailed(f"git {arguments[0]}: no pipe")
         rest = b""
         while chunk := process.stdout.read(_CHUNK_BYTES):
@@ -68,9 +70,9 @@ def stream_records(root: Path, arguments: Sequence[str]) -> Iterator[bytes]:
             yield from whole
         if rest:
             yield rest
-        words = process.stderr.read()
         if process.wait() != 0:
-            raise GitFailed(f"git {arguments[0]}: {_last_words(words)} (exit {process.returncode})")
+            stderr.seek(0)
+            raise GitFailed(f"git {arguments[0]}: {_last_words(stderr.read())} (exit {process.returncode})")
 
 
 def git_version() -> tuple[int, ...]:

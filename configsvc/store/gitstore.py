@@ -10,21 +10,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from configsvc.core.changes import Outcome
+from configsvc.core.errors import RepositoryUnusable
 from configsvc.core.reports import Violation
 from configsvc.core.trees import PathChange
-from configsvc.store.adoption import Gate, MainFollower, load_root
+from configsvc.store.adoption import Gate, MainFollower, load_root, make_durable
 from configsvc.store.base import StoreStatus, Write
 from configsvc.store.disk import Disk
 from configsvc.store.follower import Follower
+from configsvc.store.gitcommand import GitFailed
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.log import LocalLog
 from configsvc.store.maintenance import Maintenance
-from configsvc.store.opening import load_index, load_requests
+from configsvc.store.opening import load_index, load_landings
 from configsvc.store.publisher import Publisher
 from configsvc.store.reader import DEFAULT_CACHE_BYTES, ObjectReader
 from configsvc.store.recovery import recover
-from configsvc.store.refs import read_ref
+from configsvc.store.refs import RefBusy, RefMoved, RefUnsynced, read_ref
 from configsvc.store.repository import create_repository, git_dir_of, needs_creation, own_folder, pin_settings
+from configsvc.store.requests import RequestTable
 from configsvc.store.state import Head, StoreSnapshot, encode_path
 from configsvc.store.steptree import StepTree
 from configsvc.store.trees import find_entry
@@ -64,12 +67,15 @@ class GitStore:
         self._versions_path = own_folder(git_dir) / "versions"
         self._reader = ObjectReader(root, cache_bytes=cache_bytes)
         commit_id = read_ref(git_dir)
-        index = load_index(root, self._versions_path, commit_id)
-        self._saved_revision = index.revision if self._versions_path.exists() else 0
+        index, self._saved_revision = load_index(root, self._versions_path, commit_id)
+        if self._saved_revision != index.revision:
+            # No clean end: the last syncs may be missing, and what is read or repeated
+            # from here on is promised to last.
+            _make_durable_again(root, git_dir, disk, commit_id)
         head = Head(index.revision, commit_id, index.times[-1], load_root(self._reader, commit_id))
-        self._publisher = Publisher(
-            head, index, self._reader, load_requests(root, index, commit_id), on_publish=self._notify
-        )
+        requests = RequestTable()
+        requests.add(load_landings(root, index, commit_id))
+        self._publisher = Publisher(head, index, self._reader, requests, on_publish=self._notify)
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
         self._worktree.reconcile()
         self._writer = Writer(
@@ -149,14 +155,19 @@ class GitStore:
             local_edits=tuple(sorted(self._follower.local_edits)),
         )
 
+    def landed_at(self, path: str) -> float | None:
+        """Return when this process last published a change of `path`, seconds since the epoch."""
+        return self._publisher.landed_at(path)
+
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until working files and index are at the newest revision; False when they are not in time."""
         return self._follower.flush(timeout_s)
 
     def close(self) -> None:
         """Land what is queued, bring the working tree up, let go of the repository."""
-        self._writer.close()
+        # First: it may have the writer's turn.
         self._maintenance.close()
+        self._writer.close()
         self._follower.close()
         self._save()
         self._reader.close()
@@ -179,6 +190,15 @@ class GitStore:
         except OSError as error:
             # A cache: without it the next start reads the history instead.
             logger.warning("version index: not saved: %s", error)
+
+
+def _make_durable_again(root: Path, git_dir: Path, disk: Disk, commit_id: str) -> None:
+    try:
+        make_durable(root, git_dir, disk, commit_id, since=None)
+    except (GitFailed, OSError, RefBusy, RefMoved, RefUnsynced) as error:
+        raise RepositoryUnusable(
+            f"repository: {root} could not be synced: {error} (expected: a disk that works)"
+        ) from error
 
 
 class _Committed:

@@ -45,11 +45,11 @@ def first_parent_commits(root: Path, head: str, after: str | None = None) -> Ite
         yield commit
 
 
-def recent_request_ids(root: Path, head: str, limit: int) -> Iterator[tuple[str, str]]:
-    """Yield (commit id, request id), newest first, for those of the newest commits that have one.
+def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, str]]:
+    """Yield (commit id, message) of the newest first-parent commits, newest first.
 
     Args:
-        limit: How many first-parent commits are looked at.
+        limit: How many are looked at.
     """
     arguments = (
         "-c",
@@ -57,15 +57,12 @@ def recent_request_ids(root: Path, head: str, limit: int) -> Iterator[tuple[str,
         "log",
         "-z",
         "--first-parent",
-        f"--max-count={limit}",
-        "--format=%H %(trailers:key=Config-Request-Id,valueonly,separator=%x20)",
-        head,
-        "--",
+        "--no-color",
+        "--encoding=UTF-8",
     )
-    for record in stream_records(root, arguments):
-        commit_id, _, request_ids = record.decode("utf-8", "replace").partition(" ")
-        if request_ids.strip():
-            yield commit_id, request_ids.split()[-1]
+    for record in stream_records(root, (*arguments, f"--max-count={limit}", "--format=%H%n%B", head, "--")):
+        commit_id, _, message = record.decode("utf-8", "replace").partition("\n")
+        yield commit_id, message
 
 
 def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:

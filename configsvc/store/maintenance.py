@@ -8,8 +8,10 @@ two weeks of grace.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -24,6 +26,9 @@ PRUNE_EVERY_S = 86_400.0
 _REPACK = ("repack", "-d", "--geometric=2", "--write-midx", "-q")
 _PRUNE = ("prune", "--expire=2.weeks.ago")
 _REPACK_TIMEOUT_S = 1800.0
+# Writes wait for a prune, so it gets less time than a request has.
+_PRUNE_TIMEOUT_S = 30.0
+_END_GRACE_S = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +68,8 @@ class Maintenance:
         """End the thread; a repack under way is stopped, which harms nothing."""
         self._stop.set()
         running = self._running
-        if running is not None and running.poll() is None:
-            running.terminate()
+        if running is not None:
+            _end(running)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -76,7 +81,7 @@ class Maintenance:
         """Join packs so that their sizes form a geometric progression."""
         started = time.monotonic()
         before = self.pack_count()
-        if self._git(_REPACK):
+        if self._git(_REPACK, _REPACK_TIMEOUT_S):
             logger.info(
                 "repack: %d packs to %d in %.1f s", before, self.pack_count(), time.monotonic() - started
             )
@@ -86,7 +91,7 @@ class Maintenance:
         self._exclusively(self._prune_now)
 
     def _prune_now(self) -> None:
-        self._git(_PRUNE)
+        self._git(_PRUNE, _PRUNE_TIMEOUT_S)
 
     def _run(self) -> None:
         while not self._stop.wait(self._check_s):
@@ -99,7 +104,7 @@ class Maintenance:
             except Exception:
                 logger.exception("maintenance failed; it is tried again")
 
-    def _git(self, arguments: tuple[str, ...]) -> bool:
+    def _git(self, arguments: tuple[str, ...], timeout_s: float) -> bool:
         # Nice, because it competes with reads for two cores and nothing waits for it.
         command = ["nice", "-n", "15", "git", "-C", str(self._root), *arguments]
         with subprocess.Popen(
@@ -108,12 +113,15 @@ class Maintenance:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=environment(),
+            start_new_session=True,
         ) as process:
             self._running = process
+            if self._stop.is_set():
+                _end(process)
             try:
-                _, stderr = process.communicate(timeout=_REPACK_TIMEOUT_S)
+                _, stderr = process.communicate(timeout=timeout_s)
             except subprocess.TimeoutExpired:
-                process.kill()
+                _end(process)
                 _, stderr = process.communicate()
             finally:
                 self._running = None
@@ -122,3 +130,12 @@ class Maintenance:
                     "git %s failed: %s", arguments[0], stderr.decode("utf-8", "replace").strip()[-500:]
                 )
             return process.returncode == 0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a git command with its children, which would go on without it and hold its pipes."""
+    for signal_ in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal_)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_GRACE_S)

@@ -8,8 +8,8 @@ from pathlib import Path
 from configsvc.core.changes import Outcome, ServiceVersion
 from configsvc.core.errors import RepositoryUnusable
 from configsvc.store.gitcommand import GitFailed
-from configsvc.store.history import first_parent_commits, recent_request_ids
-from configsvc.store.requests import Landing, RequestTable
+from configsvc.store.history import first_parent_commits, recent_messages
+from configsvc.store.requests import Landing, read_request_trailers
 from configsvc.store.versionfile import VersionFileInvalid, load_versions
 from configsvc.store.versions import ID_BYTES, VersionIndex
 
@@ -19,50 +19,60 @@ MAX_REMEMBERED = 10_000
 logger = logging.getLogger(__name__)
 
 
-def load_index(root: Path, path: Path, head: str) -> VersionIndex:
+def load_index(root: Path, path: Path, head: str) -> tuple[VersionIndex, int]:
     """Return the version index up to `head`: from its file when that is of use, else from git.
 
-    Raises:
-        RepositoryUnusable: The history cannot be read.
-    """
-    try:
-        index = _continued(root, path, head)
-        return _built(root, head) if index is None else index
-    except GitFailed as error:
-        raise RepositoryUnusable(f"repository: {root}: history not readable: {error}") from error
-
-
-def load_requests(root: Path, index: VersionIndex, head: str) -> RequestTable:
-    """Return the request ids of the newest commits, with their outcomes.
+    Returns:
+        The index, and the revision that its file describes; 0 when that is of no use.
 
     Raises:
         RepositoryUnusable: The history cannot be read.
     """
     try:
-        found = list(recent_request_ids(root, head, MAX_REMEMBERED))
+        return _continued(root, path, head) or (_built(root, head), 0)
     except GitFailed as error:
         raise RepositoryUnusable(f"repository: {root}: history not readable: {error}") from error
-    table = RequestTable()
+
+
+def load_landings(
+    root: Path, index: VersionIndex, head: str, *, limit: int = MAX_REMEMBERED
+) -> list[Landing]:
+    """Return the request ids of the newest commits with their outcomes, oldest first.
+
+    Args:
+        index: Fed up to `head`.
+        limit: How many first-parent commits are looked at.
+
+    Raises:
+        GitFailed: The history cannot be read.
+    """
+    found = []
+    for commit_id, message in recent_messages(root, head, limit):
+        request = read_request_trailers(message)
+        if request is not None:
+            found.append((commit_id, *request))
     if not found:
-        return table
-    revisions = _revisions_of({commit_id for commit_id, _ in found}, index)
+        return []
+    revisions = _revisions_of({commit_id for commit_id, _, _ in found}, index)
     made = _versions_made(set(revisions.values()), index)
-    for commit_id, request_id in reversed(found):
+    landings = []
+    for commit_id, request_id, digest in reversed(found):
         revision = revisions[commit_id]
-        table.add([Landing(request_id, None, Outcome(revision, commit_id, tuple(made.get(revision, ()))))])
-    return table
+        outcome = Outcome(revision, commit_id, tuple(made.get(revision, ())))
+        landings.append(Landing(request_id, digest, outcome))
+    return landings
 
 
-def _continued(root: Path, path: Path, head: str) -> VersionIndex | None:
+def _continued(root: Path, path: Path, head: str) -> tuple[VersionIndex, int] | None:
     try:
         index = load_versions(path)
     except VersionFileInvalid as error:
         if path.exists():
             logger.warning("version index: not used, read from history instead: %s", error)
         return None
-    described = bytes(index.commits[-ID_BYTES:]).hex()
+    described, saved_revision = bytes(index.commits[-ID_BYTES:]).hex(), index.revision
     if described == head:
-        return index
+        return index, saved_revision
     fed = None
     try:
         for commit in first_parent_commits(root, head, after=described):
@@ -71,7 +81,7 @@ def _continued(root: Path, path: Path, head: str) -> VersionIndex | None:
     except GitFailed as error:
         logger.warning("version index: not used, read from history instead: %s", error)
         return None
-    return index if fed == head else None
+    return (index, saved_revision) if fed == head else None
 
 
 def _built(root: Path, head: str) -> VersionIndex:

@@ -46,10 +46,14 @@ def build_pack(objects: Objects) -> Pack:
     return Pack(f"pack-{checksum.hex()}", bytes(buffer), _index(entries, checksum))
 
 
-def write_pack(folder: Path, pack: Pack, disk: Disk) -> None:
+def write_pack(folder: Path, pack: Pack, disk: Disk) -> list[Path]:
     """Put a pack into git's `objects/pack` folder, synced, or leave nothing behind.
 
     The index comes last: a pack without one does not exist for git.
+
+    Returns:
+        The files that were not there before, in the order to remove them in
+        should the pack come to nothing.
 
     Raises:
         OSError: The disk refused; what was written is removed again.
@@ -68,6 +72,7 @@ def write_pack(folder: Path, pack: Pack, disk: Disk) -> None:
         # The index goes first, so that git never sees an index without its pack.
         disk.discard(*reversed(removable), *temporary)
         raise
+    return removable[::-1]
 
 
 def _header(kind: int, size: int) -> bytes:

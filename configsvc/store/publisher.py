@@ -5,6 +5,8 @@ Holds what readers see: the head, the version index, recent request ids.
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from configsvc.store.batch import Batch
@@ -12,6 +14,8 @@ from configsvc.store.reader import ObjectReader
 from configsvc.store.requests import Landing, RequestTable
 from configsvc.store.state import Head, StoreSnapshot
 from configsvc.store.versions import CommitChanges, VersionIndex
+
+_MAX_TIMES = 10_000
 
 
 class Publisher:
@@ -36,10 +40,15 @@ class Publisher:
         self._reader = reader
         self._on_publish = on_publish
         self._snapshot = StoreSnapshot(head, index, reader)
+        self._landed_at: OrderedDict[str, float] = OrderedDict()
 
     def snapshot(self) -> StoreSnapshot:
         """Return the newest published revision."""
         return self._snapshot
+
+    def landed_at(self, path: str) -> float | None:
+        """Return when a change of `path` was last published (Unix time); None when not lately."""
+        return self._landed_at.get(path)
 
     def apply(self, batch: Batch) -> None:
         """Make a durable batch visible, in one step."""
@@ -55,6 +64,15 @@ class Publisher:
             self.index.feed(commit)
             paths.update((change.path, None) for change in commit.changes)
         self.requests.add(landings)
+        self._note_times(paths)
         # The index is ahead of the head for a moment; readers look no further than their head.
         self._snapshot = StoreSnapshot(head, self.index, self._reader)
         self._on_publish(paths)
+
+    def _note_times(self, paths: Iterable[str]) -> None:
+        now = time.time()
+        for path in paths:
+            self._landed_at[path] = now
+            self._landed_at.move_to_end(path)
+        while len(self._landed_at) > _MAX_TIMES:
+            self._landed_at.popitem(last=False)

@@ -112,7 +112,10 @@ def create_repository(root: Path, *, now_s: float) -> None:
     Raises:
         RepositoryUnusable: The folder holds other files, or git failed.
     """
+    new_folders = [folder for folder in root.resolve().parents if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
+    for folder in new_folders:
+        Disk().sync_folder(folder.parent)
     with _alone_in(root):
         if (root / ".git").exists():
             return  # another process has just made it

@@ -17,12 +17,34 @@ class Landing:
     """A request id and what came of it.
 
     Args:
-        digest: What was asked; None when it is known from history only, and then not compared.
+        digest: What was asked; a repeat of the id with another digest is refused.
     """
 
     request_id: str
-    digest: str | None
+    digest: str
     outcome: Outcome
+
+
+_ID_TRAILER = "Config-Request-Id"
+_DIGEST_TRAILER = "Config-Request-Digest"
+
+
+def request_trailers(request_id: str | None, digest: str) -> str:
+    """Return the paragraph that a commit message ends with when its write had a request id, else nothing."""
+    if request_id is None:
+        return ""
+    return f"\n{_ID_TRAILER}: {request_id}\n" + (f"{_DIGEST_TRAILER}: {digest}\n" if digest else "")
+
+
+def read_request_trailers(message: str) -> tuple[str, str] | None:
+    """Return the request id and digest that a commit message ends with, None when it has none.
+
+    Read by ourselves: git stops looking for trailers at a scissors line, which a client may send.
+    """
+    last = message.rstrip("\n").rpartition("\n\n")[2]
+    found = dict(line.split(": ", 1) for line in last.split("\n") if ": " in line)
+    request_id = found.get(_ID_TRAILER)
+    return None if request_id is None else (request_id, found.get(_DIGEST_TRAILER, ""))
 
 
 class RequestTable:

@@ -130,7 +130,9 @@ class Writer:
                         self._tick()
             except Exception:
                 logger.exception("writer: a batch failed")
-                self._refuse(pending, WriteFailed("write: internal error; see the log"))
+                self._refuse(
+                    pending, OutcomeUnknown("write: internal error, see the log; it may have landed")
+                )
             finally:
                 self._landing = False
 

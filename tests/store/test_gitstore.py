@@ -5,10 +5,14 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from configsvc.core.changes import ANONYMOUS, Plan
 from configsvc.core.errors import OutcomeUnknown, RepositoryUnusable, RequestIdReused, WriteFailed
+from configsvc.store import adoption
+from configsvc.store.base import Write
 from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import SETTINGS
 from tests.store.gitrepo import (
@@ -108,6 +112,62 @@ def test_a_request_id_is_known_after_a_restart(root: Path) -> None:
         assert service.put("nginx", document, ask=Ask(request_id="deploy-7")).outcome == first
         assert store.snapshot().revision == 3
     assert "Config-Request-Id: deploy-7" in git(root, "log", "--format=%B")
+
+
+def test_a_request_id_reused_for_another_write_after_a_restart_is_refused(root: Path) -> None:
+    with GitStore.open(root) as store:
+        put(store, {"a.json": b"1"}, request_id="1", digest="of a")
+    with GitStore.open(root) as store, pytest.raises(RequestIdReused):
+        put(store, {"b.json": b"1"}, request_id="1", digest="of b")
+
+
+def test_a_request_id_in_an_adopted_commit_is_known(root: Path) -> None:
+    with GitStore.open(root) as store:
+        put(store, {"a.json": b"1"})
+        moved = commit_files(root, {"b.json": "1"}, "By another tool\n\nConfig-Request-Id: theirs")
+        wait_until(lambda: store.snapshot().commit_id == moved)
+        assert put(store, {"b.json": b"2"}, request_id="theirs", digest="").commit_id == moved
+
+
+def test_a_message_with_a_scissors_line_does_not_hide_its_request_id(root: Path) -> None:
+    scissors = "Subject\n\n# ------------------------ >8 ------------------------\nrest\n"
+    write = Write(lambda view: Plan({"a.json": b"1"}, scissors), ANONYMOUS, request_id="r", digest="d")
+    with GitStore.open(root) as store:
+        first = store.submit(write).result(10)
+    with GitStore.open(root) as store:
+        assert store.submit(write).result(10) == first
+
+
+def test_a_failure_that_may_pass_does_not_condemn_a_move_of_main(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with GitStore.open(root) as store:
+        put(store, {"a.json": b"1"})
+        failing = [OSError(5, "Input/output error")]
+        real = adoption.make_durable
+
+        def once(*arguments: Any, **more: Any) -> None:
+            if failing:
+                raise failing.pop()
+            real(*arguments, **more)
+
+        monkeypatch.setattr(adoption, "make_durable", once)
+        commit_files(root, {"b.json": "{}"})
+        wait_until(lambda: not failing)
+        assert put(store, {"c.json": b"1"}).revision == 4
+
+
+def test_a_ref_that_another_process_locks_for_long_leaves_no_packs_behind(root: Path) -> None:
+    with GitStore.open(root) as store:
+        put(store, {"a.json": b"1"})
+        packs = sorted((root / ".git/objects/pack").iterdir())
+        lock = root / ".git/refs/heads/main.lock"
+        lock.touch()
+        with pytest.raises(WriteFailed, match="locked by another process"):
+            put(store, {"a.json": b"2"})
+        assert sorted((root / ".git/objects/pack").iterdir()) == packs
+        lock.unlink()
+        assert put(store, {"a.json": b"2"}).revision == 3
 
 
 def test_a_request_id_reused_in_the_same_life_is_refused(root: Path) -> None:
