@@ -18,7 +18,7 @@ from configsvc.documents.document import Value, fingerprint, parse_document
 from configsvc.documents.json import format_json
 from configsvc.documents.jsonedit import edit_json
 from configsvc.documents.nodes import read_nodes
-from configsvc.documents.source import check_size
+from configsvc.documents.source import check_size, fault
 from configsvc.documents.spelling import Layout
 from configsvc.documents.surgery import Surgeon
 
@@ -45,17 +45,24 @@ def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = D
     wanted = fingerprint(new)
     if fingerprint(parse_document(old, format_, bounds=bounds)) == wanted:
         return old
-    if format_ is Format.JSON:
-        return format_json(edit_json(old.decode(), new).encode(), bounds=bounds)
+    try:
+        if format_ is Format.JSON:
+            return format_json(edit_json(old.decode(), new).encode(), bounds=bounds)
+        return _edited_yaml(old, new, wanted, bounds)
+    except RecursionError as error:  # max_depth was set beyond what the interpreter can do
+        raise fault("depth: more than the interpreter can edit") from error
+
+
+def _edited_yaml(old: bytes, new: Value, wanted: bytes, bounds: Bounds) -> bytes:
     ended = old if old.endswith(b"\n") else old + b"\n"  # at its end, a block scalar needs it
     attempts = (old, False, True), (ended, False, True), (ended, False, False), (ended, True, False)
-    for text, is_coarse, has_literals in attempts:
+    for text, is_coarse, has_literals in dict.fromkeys(attempts):
         edited = _cut(text, new, is_coarse=is_coarse, has_literals=has_literals)
         if edited is not None and _says(edited, wanted, bounds):
             return edited
     lines = Layout().lines(new, 0) if new else ["{}"]
     written = _encode("\n".join(lines) + "\n", old)
-    parse_document(written, format_, bounds=bounds)
+    parse_document(written, Format.YAML, bounds=bounds)
     return written
 
 

@@ -281,6 +281,16 @@ def test_the_new_text_is_held_to_the_bounds() -> None:
         edit_document(b"a: [", Format.YAML, {"a": 1})
 
 
+@pytest.mark.parametrize("format_", Format)
+def test_a_depth_beyond_the_interpreter_is_refused(format_: Format) -> None:
+    bounds = replace(BOUNDS, max_depth=600)
+    new: Value = {}
+    for _ in range(500):
+        new = {"a": new}
+    with pytest.raises(DocumentInvalid, match="depth: more than"):
+        edit_document(b'{"a": 1}', format_, new, bounds=bounds)
+
+
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
