@@ -6,6 +6,8 @@ import re
 
 _SPACE = re.compile(r"(?:\s++|(?<=\s)#[^\n]*+)*+")
 
+_COMMENTS_BELOW = re.compile(r"(?:\n *+(?=\n)|\n ++#[^\n]*+)*+")
+
 
 class SurgeryFailed(Exception):
     """The text has a form that cannot be cut."""
@@ -15,10 +17,15 @@ class Cuts:
     """Replacements of parts of one text, which must not overlap.
 
     Its line ends are newlines.
+
+    Args:
+        takes_comments: Lines that go take indented comments below them along, which
+            would become part of a block scalar above.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, takes_comments: bool = False) -> None:
         self._text = text
+        self._takes_comments = takes_comments
         self._cuts: list[tuple[int, int, int, str]] = []
         self._gone = 0
         """Offset up to which the beginning of the text is removed."""
@@ -42,6 +49,9 @@ class Cuts:
             following: Offset of the entry right after it, if that one stays.
         """
         line_start, line_end = self._text.rfind("\n", 0, start) + 1, self.line_end(end)
+        if self._takes_comments:
+            below = _COMMENTS_BELOW.match(self._text, line_end)
+            line_end = line_end if below is None else below.end()
         if not self._text[line_start:start].strip(" "):
             if line_start > self._gone:
                 self.replace(line_start - 1, line_end, "")

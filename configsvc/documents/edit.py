@@ -55,9 +55,9 @@ def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = D
 
 def _edited_yaml(old: bytes, new: Value, wanted: bytes, bounds: Bounds) -> bytes:
     ended = old if old.endswith(b"\n") else old + b"\n"  # at its end, a block scalar needs it
-    attempts = (old, False, True), (ended, False, True), (ended, False, False), (ended, True, False)
-    for text, is_coarse, has_literals in dict.fromkeys(attempts):
-        edited = _cut(text, new, is_coarse=is_coarse, has_literals=has_literals)
+    attempts = (old, False, False), (ended, False, False), (ended, False, True), (ended, True, True)
+    for text, is_coarse, is_careful in dict.fromkeys(attempts):
+        edited = _cut(text, new, is_coarse=is_coarse, is_careful=is_careful)
         if edited is not None and _says(edited, wanted, bounds):
             return edited
     lines = Layout().lines(new, 0) if new else ["{}"]
@@ -66,12 +66,12 @@ def _edited_yaml(old: bytes, new: Value, wanted: bytes, bounds: Bounds) -> bytes
     return written
 
 
-def _cut(old: bytes, new: Value, *, is_coarse: bool, has_literals: bool) -> bytes | None:
+def _cut(old: bytes, new: Value, *, is_coarse: bool, is_careful: bool) -> bytes | None:
     text = old.decode().replace("\r\n", "\n")
     if "\r" in text:  # the line ends of systems long gone
         return None
     try:
-        surgeon = Surgeon(text, read_nodes(text), has_literals=has_literals)
+        surgeon = Surgeon(text, read_nodes(text), is_careful=is_careful)
         return _encode(surgeon.operate(new, is_coarse=is_coarse), old)
     except SurgeryFailed:
         return None

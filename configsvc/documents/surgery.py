@@ -55,14 +55,14 @@ class Surgeon:
 
     Args:
         text: Its line ends are newlines.
-        has_literals: New text of several lines may become a literal block.
+        is_careful: No new literal blocks, and no comments left that an old one could swallow.
     """
 
-    def __init__(self, text: str, root: Node, *, has_literals: bool = True) -> None:
+    def __init__(self, text: str, root: Node, *, is_careful: bool = False) -> None:
         self._text = text
         self._root = root
-        self._layout = replace(find_layout(text, root), has_literals=has_literals)
-        self._cuts = Cuts(text)
+        self._layout = replace(find_layout(text, root), has_literals=not is_careful)
+        self._cuts = Cuts(text, takes_comments=is_careful)
         self._anchored: dict[str, object] = {}
         """What the anchors so far will stand for."""
 

@@ -249,6 +249,7 @@ def test_line_ends_of_windows_stay() -> None:
         ("a: |\n  x", {"b": 1}, "a: |-\n  x\nb: 1\n"),
         ("a:\n  - x\n  - y # c\n", {"a": "two\nlines\n"}, "a: |\n  two\n  lines\n"),
         ("a: 1\n  # deep\n", {"a": "two\nlines\n"}, 'a: "two\\nlines\\n"\n  # deep\n'),
+        ("# c\na: |\n  x\nb: 1\n  # deep\n# d\n", {"b": None}, "# c\na: |\n  x\n# d\n"),
         ("a:\n  # lost\n  b: 1\n# kept\n", {"a": None, "c": 1}, "c: 1\n# kept\n"),
     ],
 )
