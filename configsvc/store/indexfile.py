@@ -57,13 +57,16 @@ Decide = Callable[[bytes, IndexEntry | None], Staged | None]
 """Says what a path's entry is to become, None to leave it.  It may be asked more than once."""
 
 
+OnForeignChange = Callable[[Sequence[bytes], Sequence[bytes], GitIndex | None], None]
+
+
 class IndexFile:
     """git's index of one working tree.  Not thread-safe.
 
     Args:
         blobs_on_disk: Returns the blob ids of working files, without those that are missing.
-        on_foreign_change: Told the paths before and after, sorted, when somebody else
-            has changed which paths there are.
+        on_foreign_change: Told the paths before and after, sorted, when somebody else has
+            changed which paths there are, and the index when it is not one only git can read.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class IndexFile:
         git_dir: Path,
         *,
         blobs_on_disk: Callable[[Sequence[bytes]], Mapping[bytes, bytes]],
-        on_foreign_change: Callable[[Sequence[bytes], Sequence[bytes]], None] = lambda before, after: None,
+        on_foreign_change: OnForeignChange,
     ) -> None:
         self._root = root
         self.path = git_dir / "index"
@@ -103,15 +106,14 @@ class IndexFile:
         found = ((path, index.find(path)) for path in paths)
         return {path: entry for path, entry in found if entry is not None}
 
-    def whole(self) -> GitIndex | None:
-        """Return the index as it is; None when only git can read it.
+    def load(self) -> None:
+        """Read the index if somebody else changed it.
 
         Raises:
             IndexCorrupt: The index is not readable.
         """
         with contextlib.suppress(IndexUnsupported):
-            return self._load()
-        return None
+            self._load()
 
     def change(self, paths: Collection[bytes], decide: Decide) -> frozenset[bytes]:
         """Change the entries of `paths`; return those that could not be added.
@@ -247,7 +249,7 @@ class IndexFile:
     def _note_names(self, names: Sequence[bytes]) -> None:
         before, self._names = self._names, names
         if before is not None and before != names:
-            self._on_foreign_change(before, names)
+            self._on_foreign_change(before, names, self._index)
 
     def _forget(self) -> None:
         self._index = self._identity = self._unsupported = None

@@ -19,14 +19,14 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from configsvc.core.errors import ConfigError
 from configsvc.core.names import META_FOLDER, find_document
 from configsvc.store.gitcommand import GitFailed
-from configsvc.store.gitindex import EXECUTABLE_MODE, IndexCorrupt, IndexEntry
+from configsvc.store.gitindex import EXECUTABLE_MODE, GitIndex, IndexCorrupt, IndexEntry
 from configsvc.store.indexfile import IndexBusy, IndexFile, Staged
 from configsvc.store.settling import DELETION_STAGED, Committed, Settler, Target
 from configsvc.store.survey import changed_paths, executable_paths, untracked_paths
@@ -71,7 +71,7 @@ class WorkTree:
         self._files = WorkFiles(root, own, can_exchange=can_exchange)
         self._withdrawn = Withdrawals(own / "withdrawn")
         self._index = IndexFile(
-            root, git_dir, blobs_on_disk=self._blobs_on_disk, on_foreign_change=self._withdrawn.observe
+            root, git_dir, blobs_on_disk=self._blobs_on_disk, on_foreign_change=self._note_withdrawn
         )
         self._wishes: dict[bytes, Staged] = {}
         self._file_edits: dict[str, str] = {}
@@ -190,9 +190,7 @@ class WorkTree:
             return True
         self._skipped = False
         self._note_kept()
-        index = self._with_index(self._index.whole)
-        if len(self._withdrawn) and index is not None and is_older_revision(self._root, index):
-            self._withdrawn.clear()
+        self._with_index(self._index.load)
         doubtful = changed_paths(self._root)
         doubtful |= self._file_edits.keys() | self._index_edits.keys() | self._failures.keys()
         doubtful |= {_name(path) for path in self._wishes}
@@ -202,6 +200,19 @@ class WorkTree:
         if not failed:
             self._settler.starting = self._settler.rebuilt = self._crashed = False
         return self._write_index() and not failed
+
+    def _note_withdrawn(
+        self, before: Sequence[bytes], after: Sequence[bytes], index: GitIndex | None
+    ) -> None:
+        """Note what a person took out of the index, now that it is as they left it."""
+        self._withdrawn.observe(before, after)
+        if not len(self._withdrawn) or index is None:
+            return
+        try:
+            if is_older_revision(self._root, index):
+                self._withdrawn.clear()
+        except GitFailed as error:
+            logger.warning("working tree: whether it was reset is not known: %s", error)
 
     def _left_by_crash(self) -> set[str]:
         """Return files that were written and deleted again at head, when the index had seen neither."""

@@ -568,11 +568,14 @@ def test_a_reset_to_an_older_revision_is_repaired(
 
 
 def test_writes_between_a_reset_and_its_repair_arrive(lab: Lab, tree: WorkTree) -> None:
-    lab.follow(tree, {"nginx.json": V2, "new.json": V0})
+    lab.follow(tree, {"nginx.json": V2, "new.json": V0, "quiet.json": V0})
     git(lab.root, "read-tree", "-u", "--reset", "HEAD~1")
     lab.follow(tree, {"new.json": V1})
+    lab.follow(tree, {"other.json": V1, "newer.json": V0})
     assert tree.reconcile()
     assert lab.read("new.json") == V1
+    assert lab.read("quiet.json") == V0
+    assert tree.edited() == {}
     lab.assert_clean()
 
 
