@@ -176,6 +176,7 @@ def test_a_persons_link_that_was_just_being_replaced_is_kept(git_dir: Path) -> N
     assert os.readlink(kept) == "elsewhere"
 
 
+@pytest.mark.slow
 def test_thousands_of_packs_cost_milliseconds(git_dir: Path) -> None:
     folder = git_dir / "objects" / "pack"
     for number in range(3000):
