@@ -12,7 +12,7 @@ from pathlib import Path
 from configsvc.core.changes import Outcome
 from configsvc.core.errors import RepositoryUnusable
 from configsvc.core.reports import Violation
-from configsvc.core.trees import PathChange
+from configsvc.core.trees import REGULAR, PathChange
 from configsvc.store.adoption import Gate, MainFollower, load_root, make_durable
 from configsvc.store.base import StoreStatus, Write
 from configsvc.store.disk import Disk
@@ -210,7 +210,7 @@ class _Committed:
 
     def blob_at(self, path: str) -> bytes | None:
         entry = find_entry(self._publisher.snapshot().head.root, encode_path(path), self._reader.read)
-        return None if entry is None else entry.id
+        return entry.id if entry is not None and entry.mode in REGULAR else None
 
     def known(self, path: str, blob_id: bytes) -> bool:
         return self._publisher.index.known(path, blob_id)

@@ -366,6 +366,18 @@ def test_a_readme_that_is_there_becomes_part_of_the_first_commit(root: Path) -> 
     assert (root / "README.md").read_text() == "Hello\n"
 
 
+def test_a_file_that_becomes_a_folder_leaves_the_working_tree_clean(root: Path) -> None:
+    with GitStore.open(root) as store:
+        put(store, {"tools": b"1"})
+        assert store.flush()
+        put(store, {"tools": None, "tools/x.json": b"{}\n"})
+        assert store.flush()
+        assert git(root, "status", "--porcelain") == ""
+        put(store, {"tools": b"2", "tools/x.json": None})
+        assert store.flush()
+    assert git(root, "status", "--porcelain") == ""
+
+
 def test_a_cat_file_that_was_killed_is_replaced(root: Path) -> None:
     with GitStore.open(root, cache_bytes=0) as store:
         put(store, {"a.json": b"1"})
