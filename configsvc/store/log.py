@@ -18,7 +18,7 @@ from typing import Protocol
 from configsvc.core.errors import WriteFailed
 from configsvc.store.batch import Batch
 from configsvc.store.disk import Disk
-from configsvc.store.packs import build_pack, write_pack
+from configsvc.store.packs import TEMPORARY, build_pack, write_pack
 from configsvc.store.refs import (
     RefBusy,
     RefMoved,
@@ -98,7 +98,7 @@ class LocalLog:
         return self._land(batch, expected=batch.base)
 
     def probe(self) -> None:
-        path = self._packs / f"tmp_probe_{os.getpid()}"
+        path = self._packs / f"{TEMPORARY}{os.getpid()}-probe"
         try:
             self._disk.write(path, b"\0" * _PROBE_BYTES)
             self._disk.sync_folder(self._packs)

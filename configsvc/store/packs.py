@@ -17,6 +17,9 @@ from typing import NamedTuple
 from configsvc.store.disk import Disk
 from configsvc.store.objects import Kind, Objects
 
+TEMPORARY = ".tmp-configsvc-"
+"""How files on their way begin.  Not with git's `tmp_`, for `git gc --prune=now` removes those of others."""
+
 _TYPES: dict[Kind, int] = {"commit": 1, "tree": 2, "blob": 3}
 _FASTEST = 1
 # Trees are half ids, which do not shrink: deflating them took most of a batch's time
@@ -61,7 +64,7 @@ def write_pack(folder: Path, pack: Pack, disk: Disk) -> list[Path]:
     final = (folder / f"{pack.name}.pack", folder / f"{pack.name}.idx")
     # A pack written a second time after a failed sync may be in use: it stays whatever happens now.
     removable = [path for path in final if not path.exists()]
-    temporary = (folder / f"tmp_pack_{os.getpid()}_p", folder / f"tmp_pack_{os.getpid()}_i")
+    temporary = (folder / f"{TEMPORARY}{os.getpid()}-p", folder / f"{TEMPORARY}{os.getpid()}-i")
     try:
         for path, content in zip(temporary, (pack.pack_bytes, pack.index_bytes), strict=True):
             disk.write(path, content, mode=0o444)

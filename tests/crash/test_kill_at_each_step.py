@@ -107,7 +107,7 @@ class Victim:
 def leftovers(root: Path) -> Iterator[str]:
     """Yield what a process should have taken with it, or the next one removed."""
     for path in (root / ".git").rglob("*"):
-        if path.name.endswith((".lock", ".keep", ".tmp")) or path.name.startswith("tmp_"):
+        if path.name.endswith((".lock", ".keep", ".tmp")) or path.name.startswith(("tmp_", ".tmp-")):
             yield str(path)
     yield from map(str, (root / ".git/configsvc/tmp").glob("*"))
     yield from map(str, (root / ".git/configsvc/kept").glob("*"))

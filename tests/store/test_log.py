@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from configsvc.core.errors import WriteFailed
+from configsvc.store.disk import Disk
 from configsvc.store.gitstore import GitStore
 from configsvc.store.log import KEEP_REASON
-from tests.store.gitrepo import assert_sound, git, put
+from tests.store.gitrepo import assert_sound, git, put, run_git
 from tests.store.test_packs import FullDisk
 
 
@@ -48,6 +49,31 @@ def test_durable_no_git_command_drops_a_batch_that_is_just_landing(root: Path, c
     assert git(root, "show", "main:b.json") == "2"
     assert_sound(root)
     assert list(kept(root)) == []
+
+
+class PrunedDisk(Disk):
+    """A disk on which somebody lets git clean up before each rename."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.armed = False
+        self._root = root
+
+    def rename(self, source: Path, target: Path) -> None:
+        if self.armed:
+            run_git(self._root, "gc", "--quiet", "--prune=now")
+            run_git(self._root, "prune", "--expire=now")
+        super().rename(source, target)
+
+
+def test_durable_git_does_not_remove_the_files_of_a_batch_on_their_way(root: Path) -> None:
+    GitStore.open(root).close()
+    disk = PrunedDisk(root)
+    with GitStore.open(root, disk=disk) as store:
+        put(store, {"a.json": b"1"})
+        disk.armed = True
+        assert put(store, {"b.json": b"2"}).revision == 3
+    assert_sound(root)
 
 
 def test_a_pack_that_landed_is_no_longer_kept_from_repacking(root: Path) -> None:
