@@ -57,7 +57,13 @@ def test_a_stale_tag_refuses_and_says_where_the_service_is(service: ConfigServic
 def test_author_and_message_of_an_ask_become_those_of_the_commit(
     service: ConfigService, tmp_path: Path
 ) -> None:
-    ask = Ask(author=Author("Ann\n<x>", "ann@example.com"), message="Why\n\nSigned-off-by: someone else")
+    forged = "Why\n\nSigned-off-by: someone else\nConfig-Request-Id: forged"
+    ask = Ask(author=Author("Ann\n<x>", "ann@example.com"), message=forged, request_id="true")
     service.put("new", document(), ask=ask)
     assert git(tmp_path / "repo", "log", "-1", "--format=%an|%s") == "Annx|Why"
-    assert git(tmp_path / "repo", "log", "-1", "--format=%(trailers)").strip() == ""
+    trailers = git(tmp_path / "repo", "log", "-1", "--format=%(trailers:only)").split("\n")
+    assert [line.partition(": ")[0] for line in trailers if line] == [
+        "Config-Request-Id",
+        "Config-Request-Digest",
+    ]
+    assert trailers[0] == "Config-Request-Id: true"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from configsvc.core.errors import StoreDiverged, WriteFailed
 from configsvc.core.reports import Violation
 from configsvc.core.trees import PathChange
 from configsvc.store.disk import Disk
-from configsvc.store.gitcommand import GitFailed, git
+from configsvc.store.gitcommand import GitFailed
 from configsvc.store.history import first_parent_commits
 from configsvc.store.objects import commit_tree
 from configsvc.store.opening import load_landings
 from configsvc.store.publisher import Publisher
 from configsvc.store.reader import ObjectMissing, ObjectReader
 from configsvc.store.refs import RefBusy, RefMoved, RefUnreadable, RefUnsynced, compare_and_set, read_ref
+from configsvc.store.repository import own_folder
 from configsvc.store.state import Head
 from configsvc.store.steptree import StepTree
 from configsvc.store.trees import Tree
@@ -33,6 +35,7 @@ Gate = Callable[[Sequence[PathChange], StepTree], Sequence[Violation]]
 """Judges what one commit changed, on the tree it leads to."""
 
 _SHOWN_VIOLATIONS = 20
+_CLOCK_SLACK_S = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +90,7 @@ class MainFollower:
                 f"is not on its first-parent chain; {_remedy(published)}"
             )
         self._judge(commits, current, published)
-        make_durable(self._root, self._git_dir, self._disk, current, since=published)
+        make_durable(self._git_dir, self._disk, current)
         revision = self._publisher.snapshot().revision + len(commits)
         head = Head(revision, current, commits[-1].committed_at, load_root(self._reader, current))
         self._publisher.advance(commits, head)
@@ -108,34 +111,29 @@ class MainFollower:
                 )
 
 
-def make_durable(root: Path, git_dir: Path, disk: Disk, current: str, *, since: str | None) -> None:
+def make_durable(git_dir: Path, disk: Disk, current: str) -> None:
     """Sync the objects that `main` stands on, and the ref: what is told of them is promised to last.
 
-    Args:
-        since: A commit that is known to be durable; None when none is.
+    Only what came since the last time is synced: a mark in our own folder says when that was.
 
     Raises:
-        GitFailed, OSError, RefBusy, RefMoved, RefUnsynced: It could not be done.
+        OSError, RefBusy, RefMoved, RefUnsynced: It could not be done.
     """
+    mark = own_folder(git_dir) / "synced"
+    since_s = mark.stat().st_mtime - _CLOCK_SLACK_S if mark.exists() else 0.0
     objects = git_dir / "objects"
+    packs = (path for path in (objects / "pack").iterdir() if path.suffix in (".pack", ".idx"))
     folders = {objects, objects / "pack"}
-    for loose in _loose_objects(root, objects, current, since):
-        _sync(loose)
-        folders.add(loose.parent)
-    for pack in (objects / "pack").iterdir():
-        if pack.suffix in (".pack", ".idx"):
-            _sync(pack)
+    started = time.time()
+    for path in (*packs, *objects.glob("[0-9a-f][0-9a-f]/*")):
+        if path.stat().st_mtime >= since_s:
+            _sync(path)
+            folders.add(path.parent)
     for folder in sorted(folders):
         disk.sync_folder(folder)
     compare_and_set(git_dir, current, current, disk)
-
-
-def _loose_objects(root: Path, objects: Path, current: str, since: str | None) -> list[Path]:
-    if since is None:
-        return list(objects.glob("[0-9a-f][0-9a-f]/*"))
-    listed = git(root, "rev-list", "--objects", current, f"^{since}").decode("ascii", "replace")
-    places = (objects / line[:2] / line[2:40] for line in listed.splitlines())
-    return [place for place in places if place.exists()]
+    mark.touch()
+    os.utime(mark, (started, started))
 
 
 def load_root(reader: ObjectReader, commit_id: str) -> Tree:

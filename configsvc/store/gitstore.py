@@ -17,7 +17,6 @@ from configsvc.store.adoption import Gate, MainFollower, load_root, make_durable
 from configsvc.store.base import StoreStatus, Write
 from configsvc.store.disk import Disk
 from configsvc.store.follower import Follower
-from configsvc.store.gitcommand import GitFailed
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.log import LocalLog
 from configsvc.store.maintenance import Maintenance
@@ -194,8 +193,8 @@ class GitStore:
 
 def _make_durable_again(root: Path, git_dir: Path, disk: Disk, commit_id: str) -> None:
     try:
-        make_durable(root, git_dir, disk, commit_id, since=None)
-    except (GitFailed, OSError, RefBusy, RefMoved, RefUnsynced) as error:
+        make_durable(git_dir, disk, commit_id)
+    except (OSError, RefBusy, RefMoved, RefUnsynced) as error:
         raise RepositoryUnusable(
             f"repository: {root} could not be synced: {error} (expected: a disk that works)"
         ) from error

@@ -193,8 +193,8 @@ def test_a_write_may_say_why(options: dict[str, Any], subject: str) -> None:
 def test_a_message_forges_no_trailer() -> None:
     query = "&message=x%0a%0aConfig-Request-Id:%20forged"
     message = committed_message(query=query, headers={"Config-Request-Id": "true"})
-    trailers = [line for line in message.splitlines() if line.startswith("Config-Request-Id:")]
-    assert trailers == ["Config-Request-Id: true"]
+    # The true one is the store's to add, behind all that a client sent.
+    assert not any(line.startswith("Config-Request-Id:") for line in message.splitlines())
 
 
 @pytest.mark.parametrize(
