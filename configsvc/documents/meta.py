@@ -80,7 +80,12 @@ def edit_meta(old: bytes | None, meta: Meta) -> bytes | None:
     if meta == before:
         return old
     for quote_all in (False, True):
-        data = _edited(old or b"", before, meta, quote_all=quote_all)
+        try:
+            data = _edited(old or b"", before, meta, quote_all=quote_all)
+        except DocumentInvalid:
+            if quote_all:
+                raise
+            continue  # the style that the old text has cannot say the new one
         if _reads_as(data, meta):
             return data
     raise fault("text: cannot be written as YAML (expected: characters that UTF-8 has)")

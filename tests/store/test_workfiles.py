@@ -65,8 +65,9 @@ def leftovers(files: WorkFiles) -> list[str]:
 
 def test_known_content_is_replaced(root: Path, files: WorkFiles) -> None:
     stat = files.replace(b"x.json", NEW, is_known)
-    assert (root / "x.json").read_bytes() == NEW
+    # Reading moves the access time, which the two results carry too.
     assert stat == os.stat(root / "x.json")
+    assert (root / "x.json").read_bytes() == NEW
     assert leftovers(files) == []
 
 
