@@ -1,4 +1,4 @@
-"""Clients that write without a pause until the server is gone, and finish what it left open later."""
+"""Clients that write without a pause until the server is gone, and later finish what it left open."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.end_to_end.ledger import Ask, Ledger, Value
 
 SHARED = "shared/by/all"
 JOIN_S = 60.0
+RETRY_AFTER_S = 0.02
 
 
 class Writer:
@@ -22,20 +23,27 @@ class Writer:
 
     Attributes:
         unanswered: The write whose answer did not come.
+        refusals: How often it was told to try again (503).
         trouble: What went wrong otherwise.
     """
 
     def __init__(self, name: str, ledger: Ledger) -> None:
         self.unanswered: Ask | None = None
+        self.refusals: list[bytes] = []
         self.trouble: list[str] = []
         self._name = name
         self._ledger = ledger
         self._asks = self._life()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Let the write under way be the last."""
+        self._stopped.set()
 
     def write(self, url: str) -> None:
         """Write until the server is gone; first repeat what is unanswered, with the same request id."""
         with connected(url) as client:
-            while not self.trouble:
+            while not self.trouble and not self._stopped.is_set():
                 if self.unanswered is None:
                     self.unanswered = next(self._asks)
                 if not self._send(client, self.unanswered):
@@ -50,10 +58,11 @@ class Writer:
 
     def _send(self, client: Client, ask: Ask) -> bool:
         try:
-            reply = ask.send(client)
+            while (reply := ask.send(client)).status == 503:
+                self.refusals.append(reply.body)
+                if self._stopped.wait(RETRY_AFTER_S):
+                    return False
         except Unanswered:
-            return False
-        if reply.status == 503:  # it is going down: as good as no answer
             return False
         if reply.status not in (200, 201):
             self.trouble.append(f"{ask}: {reply.status} {reply.body!r}")
@@ -82,7 +91,7 @@ class Writer:
 
 @contextlib.contextmanager
 def writing(writers: Sequence[Writer], url: str) -> Iterator[None]:
-    """Let all writers write while the block runs; the block has to end the server."""
+    """Let all writers write while the block runs; the block has to end the server, or stop them."""
     threads = [threading.Thread(target=writer.write, args=[url], daemon=True) for writer in writers]
     for thread in threads:
         thread.start()
