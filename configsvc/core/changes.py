@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_REQUEST_ID_CHARS = 128
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}", re.ASCII)
@@ -42,10 +42,16 @@ class Plan:
         edits: Path to its new bytes, or to None to remove it.  Empty when
             the state is already the one asked for.
         message: Commit message; the first line is the subject.
+        trailers: Name to value, one line each; what is put at the message's end.
     """
 
     edits: Mapping[str, bytes | None]
     message: str
+    trailers: Mapping[str, str] = field(default_factory=dict)
+
+    def full_message(self, trailers: Mapping[str, str]) -> str:
+        """Return the message with its own trailers and then `trailers`."""
+        return self.message + _trailer_paragraph({**self.trailers, **trailers})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +98,17 @@ def commit_message(subject: str, body: str = "", trailers: Mapping[str, str] | N
     text = _clean(body).strip("\n")
     if text:
         parts.append("\n".join(_unforged(line) for line in text.split("\n")))
-    if trailers:
-        parts.append(
-            "\n".join(f"{name}: {_clean(value)}".replace("\n", " ") for name, value in trailers.items())
-        )
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts) + "\n" + _trailer_paragraph(trailers or {})
 
 
 def is_request_id(text: str) -> bool:
     """Return whether `text` may be a request id: 1 to 128 of `A-Z a-z 0-9 . _ ~ : / + = -`."""
     return _REQUEST_ID.fullmatch(text) is not None
+
+
+def _trailer_paragraph(trailers: Mapping[str, str]) -> str:
+    lines = [f"{name}: {_clean(value)}".replace("\n", " ") for name, value in trailers.items()]
+    return "\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def _unforged(line: str) -> str:

@@ -50,6 +50,23 @@ class Entry:
         return self.blob_id is None
 
 
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """What the commit of a revision says.
+
+    Args:
+        author: `Name <address>`.
+        committed_at: Seconds since the epoch.
+        message: Whole, trailers included.
+    """
+
+    revision: int
+    commit_id: str
+    author: str
+    committed_at: int
+    message: str
+
+
 class View(Protocol):
     """What a plan may look at: the state its write would land on.
 
@@ -65,6 +82,12 @@ class View(Protocol):
 
     def names(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; "" is the root; empty when there is no such folder."""
+
+    def identity(self, path: str) -> str | None:
+        """Return the object id of the file or folder at `path`: equal for equal content; None without one."""
+
+    def services(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        """Yield the services that exist, start with `prefix` and come after `after`, sorted."""
 
 
 class Snapshot(View, Protocol):
@@ -82,8 +105,17 @@ class Snapshot(View, Protocol):
     def entries(self, service: str) -> Sequence[Entry]:
         """Return all versions of `service`, oldest first; empty when there are none."""
 
-    def services(self, prefix: str = "") -> Iterator[str]:
-        """Yield the services that exist and start with `prefix`, sorted."""
+    def find_at(self, service: str, revision: int) -> Entry | None:
+        """Return what `find` would have at an earlier revision."""
+
+    def commit(self, revision: int) -> CommitInfo:
+        """Return what the commit of a revision says; `revision` is from 1 to this one."""
+
+    def made_by(self, revision: int) -> Sequence[Entry]:
+        """Return the versions that a revision made, sorted by service."""
+
+    def revision_of(self, name: str) -> int | None:
+        """Return the revision of a whole commit id or of a tag; None when main's first parents lack it."""
 
     def service_count(self, revision: int | None = None) -> int:
         """Return how many services existed at `revision` (default: this one)."""

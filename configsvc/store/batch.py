@@ -140,7 +140,7 @@ class Draft:
             author=write.author,
             committer=COMMITTER,
             committed_at=self._committed_at,
-            message=plan.message + request_trailers(write.request_id, write.digest),
+            message=plan.full_message(request_trailers(write.request_id, write.digest)),
         )
         identity = add_object(objects, "commit", commit.encode())
         self._head = identity.hex()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from configsvc.core.changes import Outcome, Plan, ServiceVersion
+from configsvc.core.changes import COMMITTER, Outcome, Plan, ServiceVersion
 from configsvc.core.errors import ConfigError, PathConflict, RequestIdReused, ServiceClosed
 from configsvc.core.names import DocumentPath, find_document
-from configsvc.store.base import Entry, StoreStatus, Write
+from configsvc.store.base import CommitInfo, Entry, StoreStatus, Write
 from configsvc.store.objects import object_id
+from configsvc.store.requests import request_trailers
 
 Files = dict[str, bytes]
+_FIRST = CommitInfo(1, object_id("commit", b"1").hex(), str(COMMITTER), 0, "Start\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class MemorySnapshot:
     histories: dict[str, tuple[Entry, ...]]
     counts: tuple[int, ...]
     blobs: dict[str, bytes]
+    commits: tuple[CommitInfo, ...] = ()
 
     def find(self, service: str) -> Entry | None:
         history = self.histories.get(service)
@@ -38,9 +42,29 @@ class MemorySnapshot:
     def entries(self, service: str) -> Sequence[Entry]:
         return self.histories.get(service, ())
 
-    def services(self, prefix: str = "") -> Iterator[str]:
+    def services(self, prefix: str = "", after: str = "") -> Iterator[str]:
         alive = (name for name, history in self.histories.items() if not history[-1].deleted)
-        return iter(sorted(name for name in alive if name.startswith(prefix)))
+        return iter(sorted(name for name in alive if name.startswith(prefix) and name > after))
+
+    def find_at(self, service: str, revision: int) -> Entry | None:
+        then = [entry for entry in self.histories.get(service, ()) if entry.revision <= revision]
+        return then[-1] if then else None
+
+    def commit(self, revision: int) -> CommitInfo:
+        return self.commits[revision - 1]
+
+    def made_by(self, revision: int) -> Sequence[Entry]:
+        entries = (entry for history in self.histories.values() for entry in history)
+        return sorted((entry for entry in entries if entry.revision == revision), key=lambda e: e.service)
+
+    def revision_of(self, name: str) -> int | None:
+        return next((each.revision for each in self.commits if each.commit_id == name), None)
+
+    def identity(self, path: str) -> str | None:
+        if path in self.files:
+            return object_id("blob", self.files[path]).hex()
+        below = sorted(item for item in self.files.items() if item[0].startswith(f"{path}/"))
+        return object_id("tree", repr(below).encode()).hex() if below else None
 
     def service_count(self, revision: int | None = None) -> int:
         return self.counts[(self.revision if revision is None else revision) - 1]
@@ -62,7 +86,7 @@ class MemoryStore:
     """A `ConfigStore` that forgets everything when it goes."""
 
     _snapshot: MemorySnapshot = field(
-        default_factory=lambda: MemorySnapshot(1, object_id("commit", b"1").hex(), {}, {}, (0,), {})
+        default_factory=lambda: MemorySnapshot(1, _FIRST.commit_id, {}, {}, (0,), {}, (_FIRST,))
     )
     _landed: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
     _closed: bool = False
@@ -101,12 +125,12 @@ class MemoryStore:
                     f"request id: {write.request_id!r} belongs to another write (expected: a new id)"
                 )
             return outcome
-        outcome = self._commit(write.plan(self._snapshot))
+        outcome = self._commit(write, write.plan(self._snapshot))
         if write.request_id is not None:
             self._landed[write.request_id] = (write.digest, outcome)
         return outcome
 
-    def _commit(self, plan: Plan) -> Outcome:
+    def _commit(self, write: Write, plan: Plan) -> Outcome:
         before = self._snapshot
         files = dict(before.files)
         for path, content in plan.edits.items():
@@ -128,7 +152,11 @@ class MemoryStore:
             if content is not None:
                 blobs[object_id("blob", content).hex()] = content
         count = sum(1 for history in histories.values() if not history[-1].deleted)
-        self._snapshot = MemorySnapshot(revision, commit_id, files, histories, (*before.counts, count), blobs)
+        message = plan.full_message(request_trailers(write.request_id, write.digest))
+        info = CommitInfo(revision, commit_id, str(write.author), int(time.time()), message)
+        self._snapshot = MemorySnapshot(
+            revision, commit_id, files, histories, (*before.counts, count), blobs, (*before.commits, info)
+        )
         return Outcome(revision, commit_id, tuple(made))
 
 

@@ -56,3 +56,13 @@ class CommitObject:
 def commit_tree(content: bytes) -> bytes:
     """Return the 20-byte tree id of a commit object's content."""
     return bytes.fromhex(content[5:45].decode("ascii"))
+
+
+def commit_message_of(content: bytes) -> str:
+    """Return the message of a commit object's content, as UTF-8 whatever it was written in."""
+    head, _, message = content.partition(b"\n\n")
+    encoding = next((line[9:] for line in head.split(b"\n") if line.startswith(b"encoding ")), b"utf-8")
+    try:
+        return message.decode(encoding.decode("ascii", "replace"), "replace")
+    except LookupError:
+        return message.decode("utf-8", "replace")

@@ -6,6 +6,7 @@ is handed to one thread at a time.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -18,9 +19,11 @@ from git.exc import GitError, ODBError
 from gitdb.exc import BadObject  # type: ignore[import-untyped]
 
 from configsvc.core.errors import RepositoryUnusable, Unavailable
-from configsvc.store.gitcommand import SETTINGS
+from configsvc.store.gitcommand import SETTINGS, GitFailed, git
 
 MAX_IDLE_REPOS = 4
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}", re.ASCII)
 DEFAULT_CACHE_BYTES = 32 << 20
 
 
@@ -90,6 +93,18 @@ class ObjectReader:
         self.keep(identity, content)
         return content
 
+    def find_tagged(self, tag: str) -> str | None:
+        """Return the id of the commit that a tag names, None when there is no such tag."""
+        if not _TAG.fullmatch(tag) or ".." in tag:
+            return None
+        try:
+            found = git(
+                self._root, "rev-parse", "--verify", "--end-of-options", f"refs/tags/{tag}^{{commit}}"
+            )
+        except GitFailed:
+            return None
+        return found.decode("ascii").strip()
+
     def keep(self, identity: bytes, content: bytes) -> None:
         """Remember a blob that was just written or read."""
         if len(content) > self._cache_bytes // 8:
@@ -130,6 +145,11 @@ class ObjectReader:
                     self._idle.append(repo)
             if not keep:
                 repo.close()
+
+
+def is_commit_id(name: str) -> bool:
+    """Return whether `name` is a whole commit id: 40 hexadecimal digits in lower case."""
+    return _COMMIT_ID.fullmatch(name) is not None
 
 
 def open_repo(root: Path) -> Repo:

@@ -29,11 +29,11 @@ _ID_TRAILER = "Config-Request-Id"
 _DIGEST_TRAILER = "Config-Request-Digest"
 
 
-def request_trailers(request_id: str | None, digest: str) -> str:
-    """Return the paragraph that a commit message ends with when its write had a request id, else nothing."""
+def request_trailers(request_id: str | None, digest: str) -> dict[str, str]:
+    """Return the trailers of a commit whose write had a request id; none without."""
     if request_id is None:
-        return ""
-    return f"\n{_ID_TRAILER}: {request_id}\n" + (f"{_DIGEST_TRAILER}: {digest}\n" if digest else "")
+        return {}
+    return {_ID_TRAILER: request_id} | ({_DIGEST_TRAILER: digest} if digest else {})
 
 
 def read_request_trailers(message: str) -> tuple[str, str] | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
 
 from configsvc.core.names import Format, document_path, find_document
 from configsvc.core.trees import REGULAR
-from configsvc.store.base import Entry
-from configsvc.store.objects import Objects
-from configsvc.store.reader import ObjectReader
+from configsvc.store.base import CommitInfo, Entry
+from configsvc.store.objects import Objects, commit_message_of
+from configsvc.store.reader import ObjectReader, is_commit_id
 from configsvc.store.trees import Tree, TreeEntry, find_entry, find_folder, walk
 from configsvc.store.versions import CommitRecord, VersionIndex, effective
 
@@ -54,8 +55,27 @@ class StoreSnapshot:
     def entries(self, service: str) -> Sequence[Entry]:
         return EntrySequence(self._index, service, self.head.revision)
 
-    def services(self, prefix: str = "") -> Iterator[str]:
-        return self._index.names(prefix, self.head.revision)
+    def find_at(self, service: str, revision: int) -> Entry | None:
+        return self._index.find(service, min(revision, self.head.revision))
+
+    def services(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        return self._index.names(prefix, self.head.revision, after)
+
+    def commit(self, revision: int) -> CommitInfo:
+        record = self._index.record(revision)
+        content = self.reader.read(bytes.fromhex(record.commit_id))
+        return CommitInfo(
+            revision, record.commit_id, record.author, record.committed_at, commit_message_of(content)
+        )
+
+    def made_by(self, revision: int) -> Sequence[Entry]:
+        return self._index.made_by(revision)
+
+    def revision_of(self, name: str) -> int | None:
+        commit_id = name if is_commit_id(name) else self.reader.find_tagged(name)
+        if commit_id is None:
+            return None
+        return self._index.revision_of(bytes.fromhex(commit_id), self.head.revision)
 
     def service_count(self, revision: int | None = None) -> int:
         return self._index.counts[(self.head.revision if revision is None else revision) - 1]
@@ -74,6 +94,9 @@ class StoreSnapshot:
     def names(self, folder: str) -> frozenset[str]:
         tree = self.tree_folder(folder)
         return frozenset() if tree is None else decoded_names(tree)
+
+    def identity(self, path: str) -> str | None:
+        return _identity(self.tree_entry(path))
 
     def tree_entry(self, path: str) -> TreeEntry | None:
         """Return mode and 20-byte id of what stands at `path`."""
@@ -141,6 +164,16 @@ class BatchState:
     def names(self, folder: str) -> frozenset[str]:
         tree = self.tree_folder(folder)
         return frozenset() if tree is None else decoded_names(tree)
+
+    def identity(self, path: str) -> str | None:
+        return _identity(self.tree_entry(path))
+
+    def services(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        # A batch makes few versions, so what it made is laid over what was there.
+        made = {name for name in self._entries if name.startswith(prefix) and name > after}
+        alive = {name for name in made if not self._entries[name].deleted}
+        before = (name for name in self._base.services(prefix, after) if name not in made)
+        return merge(before, sorted(alive))
 
     def tree_entry(self, path: str) -> TreeEntry | None:
         return find_entry(self.root, encode_path(path), self.load)
@@ -214,6 +247,15 @@ class NotedView:
         self._folders[folder] = None if tree is None else tree.id
         return frozenset() if tree is None else decoded_names(tree)
 
+    def identity(self, path: str) -> str | None:
+        entry = self._files[path] = self._state.tree_entry(path)
+        return _identity(entry)
+
+    def services(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        tree = self._state.tree_folder(prefix.rpartition("/")[0])
+        self._folders[prefix.rpartition("/")[0]] = None if tree is None else tree.id
+        return self._state.services(prefix, after)
+
     def still_holds(self, state: BatchState) -> bool:
         """Return whether `state` would give every answer that was given."""
         for service, version in self._versions.items():
@@ -225,6 +267,10 @@ class NotedView:
             if (None if tree is None else tree.id) != identity:
                 return False
         return all(state.tree_entry(path) == entry for path, entry in self._files.items())
+
+
+def _identity(entry: TreeEntry | None) -> str | None:
+    return None if entry is None else entry.id.hex()
 
 
 def encode_path(path: str) -> bytes:

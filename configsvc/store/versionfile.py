@@ -136,5 +136,5 @@ def _decode(body: bytes) -> VersionIndex:
         index.other_files[name] = cursor.numbers("I", count)
     index.hidden = {service: bytes.fromhex(blob_id) for service, blob_id in header["hidden"].items()}
     index.authors = list(header["authors"])
-    index.restore_author_numbers()
+    index.restore_lookups()
     return index

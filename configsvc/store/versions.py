@@ -17,6 +17,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from configsvc.core.names import DocumentPath, Format, find_document
 from configsvc.core.trees import REGULAR, PathChange
@@ -76,12 +77,17 @@ class VersionIndex:
         self.author_numbers = array("I")
         self.authors: list[str] = []
         self.counts = array("I")
+        # Ordinals of the services that got a version, revision after revision, and where each
+        # revision's end.
+        self.touched = array("I")
+        self.touched_ends = array("I")
         # Blobs of paths that are nobody's document, and of a YAML file that a
         # JSON file of the same service hides: asked only by `known`.
         self.other_files: dict[str, array[int]] = {}
         self.hidden: dict[str, bytes] = {}
         self._author_numbers: dict[str, int] = {}
         self._sorted: list[str] = []
+        self._by_ordinal: list[ServiceHistory] = []
 
     @property
     def revision(self) -> int:
@@ -108,6 +114,7 @@ class VersionIndex:
         self.commits += commit.commit_id
         self.times.append(commit.committed_at)
         self.author_numbers.append(self._author_number(commit.author))
+        self.touched_ends.append(len(self.touched))
         self.counts.append(count)
 
     def _feed_service(self, service: str, changed: dict[Format, bytes | None], revision: int) -> int:
@@ -123,11 +130,13 @@ class VersionIndex:
             return 0
         if history is None:
             history = ServiceHistory(service, len(self.services) + 1, array("I"), array("I"), [])
+            self._by_ordinal.append(history)
         if before is None:
             history.births.append(len(history.slots))
         # A reader measures a history by its revisions, so they come last.
         history.slots.append(_TOMBSTONE if after is None else self._add_blob(after[1]) * 4 + _CODES[after[0]])
         history.revisions.append(revision)
+        self.touched.append(history.ordinal)
         self.services[service] = history
         return (after is not None) - (before is not None)
 
@@ -154,18 +163,35 @@ class VersionIndex:
         history = self.services.get(service)
         return 0 if history is None else bisect_right(history.revisions, revision)
 
-    def names(self, prefix: str, revision: int) -> Iterator[str]:
-        """Yield the services that existed at `revision` and start with `prefix`, sorted."""
+    def names(self, prefix: str, revision: int, after: str = "") -> Iterator[str]:
+        """Yield the services at `revision` that start with `prefix` and come after `after`, sorted."""
         if len(self._sorted) != len(self.services):
             self._sorted = sorted(self.services)
         names = self._sorted
-        for place in range(bisect_left(names, prefix), len(names)):
+        start = max(bisect_left(names, prefix), bisect_right(names, after) if after else 0)
+        for place in range(start, len(names)):
             name = names[place]
             if not name.startswith(prefix):
                 return
             found = self.find(name, revision)
             if found is not None and not found.deleted:
                 yield name
+
+    def made_by(self, revision: int) -> tuple[Entry, ...]:
+        """Return the versions that a revision made, sorted by service."""
+        start = self.touched_ends[revision - 2] if revision > 1 else 0
+        histories = (
+            self._by_ordinal[ordinal - 1] for ordinal in self.touched[start : self.touched_ends[revision - 1]]
+        )
+        made = (self._entry(each, bisect_left(each.revisions, revision)) for each in histories)
+        return tuple(sorted(made, key=lambda entry: entry.service))
+
+    def revision_of(self, commit_id: bytes, revision: int) -> int | None:
+        """Return the revision, up to `revision`, whose commit has this id; None when there is none."""
+        place, end = self.commits.find(commit_id), revision * ID_BYTES
+        while 0 <= place < end and place % ID_BYTES:  # the id's bytes, but across two others
+            place = self.commits.find(commit_id, place + 1)
+        return place // ID_BYTES + 1 if 0 <= place < end else None
 
     def record(self, revision: int) -> CommitRecord:
         """Return what is known of a revision's commit; `revision` is from 1 to the newest."""
@@ -233,9 +259,18 @@ class VersionIndex:
             self.authors.append(author)
         return number
 
-    def restore_author_numbers(self) -> None:
-        """Rebuild the look-up of authors after `authors` was filled from a file."""
+    def restore_lookups(self) -> None:
+        """Rebuild what is derived after the histories and authors were filled from a file."""
         self._author_numbers = {author: number for number, author in enumerate(self.authors)}
+        self._by_ordinal = list(self.services.values())
+        made = sorted(
+            revision << 32 | each.ordinal for each in self._by_ordinal for revision in each.revisions
+        )
+        self.touched = array("I", [key & 0xFFFFFFFF for key in made])
+        counts = [0] * self.revision
+        for key in made:
+            counts[(key >> 32) - 1] += 1
+        self.touched_ends = array("I", accumulate(counts))
 
 
 def effective(json_blob: bytes | None, yaml_blob: bytes | None) -> tuple[Format, bytes] | None:

@@ -204,3 +204,74 @@ def test_a_closed_store_refuses_writes_and_still_reads(store: ConfigStore) -> No
     assert snapshot.find("nginx") is not None
     with pytest.raises(ServiceClosed):
         put(store, {"nginx.json": b"b"})
+
+
+def test_a_commit_tells_its_author_and_whole_message(store: ConfigStore) -> None:
+    plan = Plan({"nginx.json": b"{}\n"}, "Subject\n\nBody\n", {"Config-Operation": "put"})
+    outcome = store.submit(Write(lambda view: plan, ANONYMOUS, "id-1", "d")).result(WAIT_S)
+    info = store.snapshot().commit(outcome.revision)
+    assert (info.revision, info.commit_id, info.author) == (2, outcome.commit_id, str(ANONYMOUS))
+    assert info.message == (
+        "Subject\n\nBody\n\nConfig-Operation: put\nConfig-Request-Id: id-1\nConfig-Request-Digest: d\n"
+    )
+    assert info.committed_at > 0
+
+
+def test_a_revision_tells_the_versions_it_made_sorted_by_service(store: ConfigStore) -> None:
+    put(store, {"b.json": b"{}\n", "a.yaml": b"a: 1\n", "README.md": b"x"})
+    put(store, {"b.json": None})
+    put(store, {"README.md": b"y"})
+    snapshot = store.snapshot()
+    made = [[(e.service, e.version, e.deleted) for e in snapshot.made_by(n)] for n in range(1, 5)]
+    assert made == [[], [("a", 0, False), ("b", 0, False)], [("b", 1, True)], []]
+
+
+def test_a_commit_id_leads_to_its_revision_and_an_unknown_name_to_none(store: ConfigStore) -> None:
+    outcomes = [put(store, {"nginx.json": b"{}\n" * (n + 1)}) for n in range(3)]
+    snapshot = store.snapshot()
+    assert [snapshot.revision_of(outcome.commit_id) for outcome in outcomes] == [2, 3, 4]
+    for name in ("0" * 40, "main", "", "--all", "v1", "a..b", outcomes[0].commit_id[:12]):
+        assert snapshot.revision_of(name) is None
+
+
+def test_a_snapshot_tells_the_version_of_an_earlier_revision(store: ConfigStore) -> None:
+    for n in range(3):
+        put(store, {"nginx.json": b"{}\n" * (n + 1)})
+    found = [store.snapshot().find_at("nginx", revision) for revision in range(1, 5)]
+    assert [entry and entry.version for entry in found] == [None, 0, 1, 2]
+
+
+def test_services_are_listed_from_a_name_on(store: ConfigStore) -> None:
+    put(store, {f"{name}.json": b"{}\n" for name in ("a", "b/c", "b/d", "e")})
+    put(store, {"b/c.json": None})
+    snapshot = store.snapshot()
+    assert list(snapshot.services(after="a")) == ["b/d", "e"]
+    assert list(snapshot.services("b/", after="b/c")) == ["b/d"]
+    assert list(snapshot.services(after="e")) == []
+
+
+def test_the_identity_of_a_path_changes_exactly_with_what_is_there(store: ConfigStore) -> None:
+    put(store, {"f/a.json": b"{}\n", "g/a.json": b"{}\n"})
+    snapshot = store.snapshot()
+    assert snapshot.identity("f") == snapshot.identity("f")
+    assert snapshot.identity("f/a.json") == snapshot.identity("g/a.json")
+    assert snapshot.identity("nothing") is None
+    put(store, {"f/b.json": b"{}\n"})
+    assert store.snapshot().identity("f") != snapshot.identity("f")
+    assert store.snapshot().identity("g/a.json") == snapshot.identity("g/a.json")
+
+
+def test_a_plan_that_listed_services_is_made_again_when_one_comes_to_be(store: ConfigStore) -> None:
+    seen: list[list[str]] = []
+
+    def plan(view: View) -> Plan:
+        seen.append(list(view.services("f/")))
+        if len(seen) == 1:
+            racing.submit(put, store, {"f/new.json": b"{}\n"}).result(WAIT_S)
+        return Plan({"list.json": repr(seen[-1]).encode()}, "List\n")
+
+    if isinstance(store, MemoryStore):
+        pytest.skip("plans and writes of this store never overlap")
+    with ThreadPoolExecutor(1) as racing:
+        store.submit(Write(plan, ANONYMOUS)).result(WAIT_S)
+    assert seen == [[], ["f/new"]]
