@@ -66,7 +66,7 @@ def _compose(text: str, bounds: Bounds) -> object:
         for event in yaml.parse(text, Loader=LOADER):
             composer.feed(event)
     except yaml.MarkedYAMLError as error:
-        raise _syntax_fault(error, composer.pointer) from error
+        raise _syntax_fault(error, composer.pointer, bounds) from error
     except ReaderError as error:
         message = f"character U+{int(error.character):04X} (expected: printable characters)"
         raise fault_at(message, text, text.find(chr(int(error.character)))) from error
@@ -75,9 +75,13 @@ def _compose(text: str, bounds: Bounds) -> object:
     return composer.value
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError, pointer: str) -> DocumentInvalid:
+def _syntax_fault(error: yaml.MarkedYAMLError, pointer: str, bounds: Bounds) -> DocumentInvalid:
     mark = error.problem_mark or error.context_mark
     message = ", ".join(part for part in (error.context, error.problem) if part)
+    # Since libyaml 0.2.6 the scanner, which reads ahead of the events, has a limit of its own: 1,000.
+    if error.problem == "exceeded maximum nesting depth" and mark is not None:
+        expected = f"depth: more than {bounds.max_depth} (expected: <= {bounds.max_depth})"
+        return fault(expected, line=mark.line + 1, column=mark.column + 1, pointer=pointer)
     if mark is None:
         return fault(f"not YAML: {message}", pointer=pointer)
     return fault(f"not YAML: {message}", line=mark.line + 1, column=mark.column + 1, pointer=pointer)

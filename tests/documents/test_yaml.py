@@ -211,12 +211,15 @@ def _chain(unit: str, first: str = "a0: &a0 {k: 1}\n") -> bytes:
     return (first + "".join(unit.format(i, i - 1) for i in range(1, 10_000))).encode()
 
 
+TOO_DEEP = "depth: 65|depth: more than 64"
+"""The scanner of libyaml >= 0.2.6 stops before the first event comes."""
+
 REFUSED = {
-    "40,000 lists": (b"[" * 40_000, "depth: 65"),
-    "500,000 lists": (b"[" * 500_000, "depth: 65"),
+    "40,000 lists": (b"[" * 40_000, TOO_DEEP),
+    "500,000 lists": (b"[" * 500_000, TOO_DEEP),
     "lists on lines": (b"[\n" * 500_000, "depth: 65"),
-    "40,000 mappings": (b"{" * 40_000, "key: a mapping"),
-    "500,000 mappings": (b"{" * 500_000, "key: a mapping"),
+    "40,000 mappings": (b"{" * 40_000, f"{TOO_DEEP}|key: a mapping"),
+    "500,000 mappings": (b"{" * 500_000, f"{TOO_DEEP}|key: a mapping"),
     "nested mappings": (b"{a: " * 250_000, "depth: 65"),
     "40,000 dashes": (b"- " * 40_000, "depth: 65"),
     "500,000 dashes": (b"- " * 500_000, "depth: 65"),
@@ -283,7 +286,8 @@ def traced() -> Iterator[None]:
 def test_hostile_text_is_refused_in_little_time(data: bytes, message: str) -> None:
     assert len(data) <= MIB
     begin = time.process_time()
-    assert message in refusal(data)
+    found = refusal(data)
+    assert any(each in found for each in message.split("|")), found
     assert time.process_time() - begin < 2.0
 
 
