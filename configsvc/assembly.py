@@ -1,9 +1,10 @@
-"""The parts of a server that are the same for every command: the store with its gate, and the door."""
+"""The parts of a server that are the same for every command: the store behind its gate, and the door."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
@@ -12,37 +13,86 @@ from configsvc.core.trees import PathChange
 from configsvc.documents.bounds import Bounds
 from configsvc.door import Door
 from configsvc.edits import commit_edits
+from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
 from configsvc.store.steptree import StepTree
+from configsvc.validation.conformance import SchemaGate
 from configsvc.validation.gate import judge_changes
+from configsvc.validation.operator import OperatorSchemas
+from configsvc.validation.verdicts import SchemaJudge
+from configsvc.validation.workers import WorkerPool
 
 
-def open_store(settings: Settings, *, create: bool = True) -> GitStore:
-    """Return the store at `settings.repo`, behind the gate.
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A repository that is held, with all that guards it."""
+
+    store: GitStore
+    service: ConfigService
+    gate: SchemaGate
+    bounds: Bounds
+
+    def judge_all(self) -> list[Violation]:
+        """Return all that the gate would refuse of what is at head; empty when it accepts it."""
+        snapshot = self.store.snapshot()
+        changes = [PathChange(path, entry.mode, entry.id) for path, entry in snapshot.walk()]
+        tree = StepTree.at(snapshot)
+        malformed = judge_changes(changes, tree, bounds=self.bounds)
+        paths = [change.path for change in changes]
+        return malformed + self.gate.rules().violations(paths, tree.documents())
+
+    def commit_edits(
+        self, author: Author, *, message: str = "", paths: Sequence[str] = (), overwrite: bool = False
+    ) -> Outcome:
+        """Land what was edited in the working tree; see `edits.commit_edits`."""
+        return commit_edits(
+            self.store,
+            author=author,
+            bounds=self.bounds,
+            gate=self.gate,
+            message=message,
+            paths=paths,
+            overwrite=overwrite,
+        )
+
+
+@contextmanager
+def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instance]:
+    """Yield the repository at `settings.repo`, behind the gate; let go of it in the end.
 
     Raises:
         RepositoryUnusable: It cannot be opened as it is; the message says why.
         RepositoryLocked: Another process has it open.
     """
-    return GitStore.open(settings.repo, create=create, gate=partial(_judge, settings.bounds))
+    bounds = settings.bounds
+    with closing(WorkerPool()) as workers:
+        judge = SchemaJudge(workers)
+        operator = OperatorSchemas(settings.schemas, check=judge.check)
+        gate = SchemaGate(judge, operator.source, bounds=bounds)
+
+        def judge_step(changes: Sequence[PathChange], tree: StepTree) -> Sequence[Violation]:
+            malformed = judge_changes(changes, tree, bounds=bounds)
+            paths = [change.path for change in changes]
+            return malformed or gate.rules().violations(paths, tree.documents())
+
+        with GitStore.open(settings.repo, create=create, gate=judge_step) as store:
+            yield Instance(store, ConfigService(store, gate=gate, bounds=bounds), gate, bounds)
 
 
-def open_door(store: GitStore, bounds: Bounds) -> Door:
-    """Return the door by which commands on this machine reach `store` while it is held."""
+def open_door(instance: Instance) -> Door:
+    """Return the door by which commands on this machine reach `instance` while it is held."""
 
     def commit(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
-        outcome = commit_edits(
-            store,
-            author=author,
-            bounds=bounds,
+        outcome = instance.commit_edits(
+            author,
             message=_text(request, "message"),
             paths=_texts(request, "paths"),
             overwrite=request.get("overwrite") is True,
         )
         return outcome_as_json(outcome)
 
-    return Door(store.git_dir, {"commit": commit})
+    return Door(instance.store.git_dir, {"commit": commit})
 
 
 def outcome_as_json(outcome: Outcome) -> dict[str, object]:
@@ -56,10 +106,6 @@ def outcome_as_json(outcome: Outcome) -> dict[str, object]:
             for made in outcome.versions
         ],
     }
-
-
-def _judge(bounds: Bounds, changes: Sequence[PathChange], tree: StepTree) -> Sequence[Violation]:
-    return judge_changes(changes, tree, bounds=bounds)
 
 
 def _text(request: Mapping[str, object], name: str) -> str:

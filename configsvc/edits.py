@@ -11,14 +11,17 @@ from configsvc.core.names import find_document, meta_path
 from configsvc.core.trees import FILE, FOLDER, PathChange
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.meta import parse_meta
-from configsvc.store.base import Entry, View, Write
+from configsvc.service.landing import land
+from configsvc.service.planning import refuse_violations
+from configsvc.service.staging import Staged
+from configsvc.store.base import Entry, View
 from configsvc.store.edits import WorkingEdit, working_edits
 from configsvc.store.gitstore import GitStore
+from configsvc.validation.conformance import SchemaGate
 from configsvc.validation.gate import judge_changes
 
 MAX_FILE_BYTES = 8 << 20
 """Largest file of any kind that is taken, in bytes."""
-COMMIT_TIMEOUT_S = 60.0
 CLOCK_GRAIN_S = 0.01
 """File times come from a clock that ticks, in seconds."""
 
@@ -28,6 +31,7 @@ def commit_edits(
     *,
     author: Author,
     bounds: Bounds,
+    gate: SchemaGate | None = None,
     message: str = "",
     paths: Sequence[str] = (),
     overwrite: bool = False,
@@ -35,18 +39,20 @@ def commit_edits(
     """Land what was edited in the working tree as one commit; nothing edited changes nothing.
 
     Args:
+        gate: Holds documents to schemas; None: they are held to none.
         paths: Only these files or folders; empty means all.
         overwrite: Take an edit that is older than the newest version of its service.
 
     Raises:
-        DocumentInvalid: The gate refuses an edit; `details` has every violation.
+        DocumentInvalid, SchemaViolated: The gate refuses an edit; `details` has every violation.
         Conflict: An edited service got a newer version after the edit.
     """
     edits = working_edits(store.root, paths, max_bytes=MAX_FILE_BYTES)
     first, _, body = message.partition("\n")
     text = commit_message(first or _default_subject(edits), body)
+    rules = None if gate is None else gate.rules()
 
-    def plan(view: View) -> Plan:
+    def plan(view: View, may_wait: bool) -> Plan:
         if not overwrite:
             _refuse_stale(store, view, edits)
         tree = EditedTree(view, edits)
@@ -58,10 +64,14 @@ def commit_edits(
                 f"the gate refuses {len(violations)} of these edits:\n{listed}",
                 details=[violation.as_json() for violation in violations],
             )
-        content = {edit.path: None if edit.mode is None else edit.content for edit in edits}
-        return Plan(content | _meta_of_deleted(view, content), text)
+        staged = Staged(view)
+        staged.stage({edit.path: None if edit.mode is None else edit.content for edit in edits})
+        staged.stage(_meta_of_deleted(view, staged.edits))
+        if rules is not None:
+            refuse_violations(rules, staged, {}, may_wait)
+        return Plan(staged.edits, text, {"Config-Operation": "edit"})
 
-    outcome = store.submit(Write(plan, author)).result(COMMIT_TIMEOUT_S)
+    outcome = land(store, plan, author)
     store.flush()
     return outcome
 

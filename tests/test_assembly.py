@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.assembly import open_door, open_store
+from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.core.changes import Author
 from configsvc.core.errors import Conflict, DocumentInvalid, ServiceEnabled, StoreDiverged
 from configsvc.door import DoorRefused, ask_door
-from configsvc.edits import commit_edits
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
 from tests.store.gitrepo import assert_sound, commit_files, git, put
@@ -25,9 +24,14 @@ ANN = Author("Ann", "ann@example.com")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[GitStore]:
-    with open_store(Settings(repo=tmp_path / "repo")) as opened:
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    with open_instance(Settings(repo=tmp_path / "repo", schemas=tmp_path / "schemas")) as opened:
         yield opened
+
+
+@pytest.fixture
+def store(instance: Instance) -> GitStore:
+    return instance.store
 
 
 def edit(store: GitStore, path: str, text: str) -> None:
@@ -36,21 +40,21 @@ def edit(store: GitStore, path: str, text: str) -> None:
     place.write_text(text)
 
 
-def commit(store: GitStore, *paths: str, overwrite: bool = False) -> tuple[int, dict[str, int]]:
-    outcome = commit_edits(
-        store, author=ANN, bounds=Settings().bounds, message="By hand", paths=paths, overwrite=overwrite
-    )
+def commit(instance: Instance, *paths: str, overwrite: bool = False) -> tuple[int, dict[str, int]]:
+    outcome = instance.commit_edits(ANN, message="By hand", paths=paths, overwrite=overwrite)
     return outcome.revision, {made.service: made.version for made in outcome.versions}
 
 
-def test_edits_additions_and_deletions_land_as_one_commit_of_their_author(store: GitStore) -> None:
+def test_edits_additions_and_deletions_land_as_one_commit_of_their_author(
+    instance: Instance, store: GitStore
+) -> None:
     off = b"enabled: false\n"
     put(store, {"a.json": b'{"a": 1}\n', "b.yaml": b"b: 1\n", ".configsvc/services/b.yaml": off})
     assert store.flush()
     edit(store, "a.json", '{"a":   2}\n')
     edit(store, "payments/api.yaml", "timeout_s: 3 # seconds\n")
     (store.root / "b.yaml").unlink()
-    assert commit(store) == (3, {"a": 1, "b": 1, "payments/api": 0})
+    assert commit(instance) == (3, {"a": 1, "b": 1, "payments/api": 0})
     assert git(store.root, "log", "-1", "--format=%an|%s") == "Ann|By hand"
     assert not (store.root / ".configsvc").exists()
     assert git(store.root, "status", "--porcelain") == ""
@@ -58,53 +62,57 @@ def test_edits_additions_and_deletions_land_as_one_commit_of_their_author(store:
     assert_sound(store.root)
 
 
-def test_only_the_named_paths_are_taken(store: GitStore) -> None:
+def test_only_the_named_paths_are_taken(instance: Instance, store: GitStore) -> None:
     edit(store, "a.json", "{}\n")
     edit(store, "folder/b.json", "{}\n")
     edit(store, "folder/c.json", "{}\n")
-    assert commit(store, "folder") == (2, {"folder/b": 0, "folder/c": 0})
+    assert commit(instance, "folder") == (2, {"folder/b": 0, "folder/c": 0})
     assert git(store.root, "status", "--porcelain") == "?? a.json"
 
 
-def test_nothing_edited_changes_nothing(store: GitStore) -> None:
-    assert commit(store) == (1, {})
+def test_nothing_edited_changes_nothing(instance: Instance) -> None:
+    assert commit(instance) == (1, {})
 
 
-def test_one_refused_edit_refuses_all_and_every_violation_is_told(store: GitStore) -> None:
+def test_one_refused_edit_refuses_all_and_every_violation_is_told(
+    instance: Instance, store: GitStore
+) -> None:
     edit(store, "good.json", "{}\n")
     edit(store, "bad.json", '{\n  "a": \n}\n')
     edit(store, "Upper.json", "{}\n")
     (store.root / "link.json").symlink_to("/etc/passwd")
     with pytest.raises(DocumentInvalid, match=r"refuses 3 of these edits") as caught:
-        commit(store)
+        commit(instance)
     assert {detail["path"] for detail in caught.value.details} == {"bad.json", "Upper.json", "link.json"}
     assert store.snapshot().revision == 1
     assert (store.root / "bad.json").read_text() == '{\n  "a": \n}\n'
 
 
-def test_a_second_format_of_a_service_is_refused_unless_the_first_goes(store: GitStore) -> None:
+def test_a_second_format_of_a_service_is_refused_unless_the_first_goes(
+    instance: Instance, store: GitStore
+) -> None:
     put(store, {"a.json": b"{}\n"})
     assert store.flush()
     edit(store, "a.yaml", "a: 1\n")
     with pytest.raises(DocumentInvalid, match=r"a\.yaml"):
-        commit(store)
+        commit(instance)
     (store.root / "a.json").unlink()
-    assert commit(store) == (3, {"a": 1})
+    assert commit(instance) == (3, {"a": 1})
 
 
-def test_an_edit_of_an_older_version_is_not_taken_unless_told_to(store: GitStore) -> None:
+def test_an_edit_of_an_older_version_is_not_taken_unless_told_to(instance: Instance, store: GitStore) -> None:
     put(store, {"a.json": b'{"a": 1}\n'})
     assert store.flush()
     edit(store, "a.json", '{"mine": 1}\n')
     os.utime(store.root / "a.json", (1_000_000, 1_000_000))
     put(store, {"a.json": b'{"a": 2}\n'})
     with pytest.raises(Conflict, match="edited before version 1 of a landed"):
-        commit(store)
+        commit(instance)
     assert (store.root / "a.json").read_text() == '{"mine": 1}\n'
-    assert commit(store, overwrite=True) == (4, {"a": 2})
+    assert commit(instance, overwrite=True) == (4, {"a": 2})
 
 
-def test_an_edit_just_before_a_version_landed_is_not_taken(store: GitStore) -> None:
+def test_an_edit_just_before_a_version_landed_is_not_taken(instance: Instance, store: GitStore) -> None:
     put(
         store, {"a.json": b'{"a": 1}\n', "b.json": b"{}\n", ".configsvc/services/b.yaml": b"enabled: false\n"}
     )
@@ -116,15 +124,15 @@ def test_an_edit_just_before_a_version_landed_is_not_taken(store: GitStore) -> N
     os.utime(store.root, (before, before))
     put(store, {"a.json": b'{"a": 2}\n', "b.json": b'{"b": 1}\n'})
     with pytest.raises(Conflict, match=r"a\.json: edited before version 1.*b\.json: edited before version 1"):
-        commit(store)
+        commit(instance)
 
 
-def test_an_enabled_service_is_not_deleted_by_hand(store: GitStore) -> None:
+def test_an_enabled_service_is_not_deleted_by_hand(instance: Instance, store: GitStore) -> None:
     put(store, {"a.json": b"{}\n"})
     assert store.flush()
     (store.root / "a.json").unlink()
     with pytest.raises(ServiceEnabled, match="'a' is enabled"):
-        commit(store)
+        commit(instance)
     assert store.snapshot().revision == 2
 
 
@@ -144,8 +152,8 @@ def test_a_bad_step_in_the_middle_of_a_move_is_refused_though_its_end_is_good(st
         put(store, {"c.json": b"{}\n"})
 
 
-def test_the_door_takes_a_commit_for_the_user_who_asks(store: GitStore) -> None:
-    with open_door(store, Settings().bounds):
+def test_the_door_takes_a_commit_for_the_user_who_asks(instance: Instance, store: GitStore) -> None:
+    with open_door(instance):
         edit(store, "a.json", "{}\n")
         answer = ask_door(store.git_dir, {"do": "commit", "message": "Through the door\n\nWhy"})
     assert answer is not None
@@ -153,9 +161,9 @@ def test_the_door_takes_a_commit_for_the_user_who_asks(store: GitStore) -> None:
     assert git(store.root, "log", "-1", "--format=%s|%ae").startswith("Through the door|")
 
 
-def test_the_door_passes_a_refusal_on(store: GitStore) -> None:
+def test_the_door_passes_a_refusal_on(instance: Instance, store: GitStore) -> None:
     edit(store, "a.json", "{")
-    with open_door(store, Settings().bounds), pytest.raises(DoorRefused, match=r"a\.json:1") as caught:
+    with open_door(instance), pytest.raises(DoorRefused, match=r"a\.json:1") as caught:
         ask_door(store.git_dir, {"do": "commit"})
     assert caught.value.refused_code == "document-invalid"
 
@@ -172,17 +180,17 @@ def test_the_door_passes_a_refusal_on(store: GitStore) -> None:
         b"[" * 5000 + b"\n",
     ],
 )
-def test_the_door_answers_nonsense_in_words(store: GitStore, request_: bytes) -> None:
-    with open_door(store, Settings().bounds), socket.socket(socket.AF_UNIX) as client:
+def test_the_door_answers_nonsense_in_words(instance: Instance, store: GitStore, request_: bytes) -> None:
+    with open_door(instance), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(store.git_dir / "configsvc/door.sock"))
         client.sendall(request_)
         with client.makefile() as lines:
             assert json.loads(lines.readline())["error"] == "request-invalid"
 
 
-def test_the_door_is_for_its_owner_only_and_goes_with_it(store: GitStore) -> None:
+def test_the_door_is_for_its_owner_only_and_goes_with_it(instance: Instance, store: GitStore) -> None:
     path = store.git_dir / "configsvc/door.sock"
-    with open_door(store, Settings().bounds):
+    with open_door(instance):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.exists()
     assert ask_door(store.git_dir, {"do": "commit"}) is None
@@ -190,7 +198,8 @@ def test_the_door_is_for_its_owner_only_and_goes_with_it(store: GitStore) -> Non
 
 def test_a_door_in_a_very_deep_folder_works(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d" * 50] * 4)
-    with open_store(Settings(repo=deep)) as store, open_door(store, Settings().bounds):
+    with open_instance(Settings(repo=deep)) as instance, open_door(instance):
+        store = instance.store
         answer = ask_door(store.git_dir, {"do": "commit"})
     assert answer is not None
     assert answer["changed"] is False

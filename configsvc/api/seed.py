@@ -20,9 +20,17 @@ from configsvc.api.problems import SEED_PATH, seed_json
 from configsvc.api.seed_versions import VersionMaps
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.names import parse_service
-from configsvc.core.tags import BLOB_CHARS, DocumentTag, document_tag, parse_precondition, split_tags
+from configsvc.core.tags import (
+    BLOB_CHARS,
+    DocumentTag,
+    Precondition,
+    document_tag,
+    parse_precondition,
+    split_tags,
+)
 from configsvc.documents.document import Document
 from configsvc.service import Ask, ConfigService, Existence
+from configsvc.service.changes import Change, DeleteService, PutDocument, SetMeta
 from configsvc.store.base import Entry
 
 _SUCCESS = seed_json({"success": True})
@@ -65,16 +73,18 @@ class SeedApi:
             parse_service(query.service())
         document = read_document(request, self._body(), self._service)
         name = query.find("service") or _name_in(document)
-        receipt = self._service.put(name, document, ask=_ask(query), existence=Existence.ABSENT)
+        put = PutDocument(name, document, _precondition(), Existence.ABSENT)
+        receipt = self._service.commit([put], ask=_ask(query))
+        entry = receipt.entry(name)
         created = {
-            "ID": receipt.entry.ordinal,
+            "ID": entry.ordinal,
             "enabled": self._service.meta(receipt.snapshot, name).enabled,
             "service": name,
             "serviceJSONconf": json.dumps(document.value),
             "success": True,
             "total_configs": receipt.snapshot.service_count(receipt.outcome.revision),
         }
-        response = _document_response(seed_json(created), receipt.entry, receipt.outcome.revision, status=201)
+        response = _document_response(seed_json(created), entry, receipt.outcome.revision, status=201)
         response.headers["Location"] = f"{SEED_PATH}?service={name}"  # a name needs no escapes in a query
         return response
 
@@ -83,23 +93,22 @@ class SeedApi:
         query = Query(request.query_string, ("service", "enabled", "message"))
         name, enabled = parse_service(query.service()), query.enabled()
         data = self._body()
+        change: Change
         if not data and enabled is not None:
-            receipt = self._service.set_enabled(name, enabled, ask=_ask(query))
+            change = SetMeta(name, enabled, precondition=_precondition())
         else:
-            receipt = self._service.put(
-                name,
-                read_document(request, data, self._service),
-                ask=_ask(query),
-                existence=Existence.PRESENT,
-                enabled=enabled,
-                keep_format=True,
+            document = read_document(request, data, self._service)
+            change = PutDocument(
+                name, document, _precondition(), Existence.PRESENT, enabled, keep_format=True
             )
-        return _document_response(_SUCCESS, receipt.entry, receipt.outcome.revision)
+        receipt = self._service.commit([change], ask=_ask(query))
+        return _document_response(_SUCCESS, receipt.entry(name), receipt.outcome.revision)
 
     def delete(self) -> Response:
         """Delete a service that is not enabled."""
         query = Query(request.query_string, ("service", "message"))
-        receipt = self._service.delete(query.service(), ask=_ask(query))
+        delete = DeleteService(query.service(), _precondition())
+        receipt = self._service.commit([delete], ask=_ask(query))
         response = Response(_SUCCESS, mimetype="application/json")
         response.headers[headers.REVISION] = str(receipt.outcome.revision)
         return response
@@ -110,11 +119,11 @@ class SeedApi:
 
 def _ask(query: Query) -> Ask:
     given = request.headers
-    return Ask(
-        precondition=parse_precondition(given.get("If-Match"), given.get("If-None-Match")),
-        message=write_message(query, given),
-        request_id=given.get("Config-Request-Id"),
-    )
+    return Ask(message=write_message(query, given), request_id=given.get("Config-Request-Id"))
+
+
+def _precondition() -> Precondition:
+    return parse_precondition(request.headers.get("If-Match"), request.headers.get("If-None-Match"))
 
 
 def _name_in(document: Document) -> str:

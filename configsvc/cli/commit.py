@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 
-from configsvc.assembly import open_store, outcome_as_json
+from configsvc.assembly import open_instance, outcome_as_json
 from configsvc.door import ask_door, unix_author
-from configsvc.edits import commit_edits
 from configsvc.settings import load_settings
 from configsvc.store.repository import git_dir_of
 
@@ -34,14 +33,9 @@ def command(paths: tuple[str, ...], repo: str | None, message: str, overwrite: b
     request = {"do": "commit", "paths": named, "message": message, "overwrite": overwrite}
     answer = ask_door(git_dir_of(root), request)
     if answer is None:
-        with open_store(settings, create=False) as store:
-            outcome = commit_edits(
-                store,
-                author=unix_author(os.getuid()),
-                bounds=settings.bounds,
-                message=message,
-                paths=named,
-                overwrite=overwrite,
+        with open_instance(settings, create=False) as instance:
+            outcome = instance.commit_edits(
+                unix_author(os.getuid()), message=message, paths=named, overwrite=overwrite
             )
         answer = outcome_as_json(outcome)
     _tell(answer)

@@ -6,14 +6,10 @@ import os
 
 import click
 
-from configsvc.assembly import open_store
+from configsvc.assembly import open_instance
 from configsvc.core.errors import RepositoryUnusable
-from configsvc.core.trees import PathChange
 from configsvc.settings import Settings, load_settings
-from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import needs_creation
-from configsvc.store.steptree import StepTree
-from configsvc.validation.gate import judge_changes
 
 
 @click.command("init")
@@ -43,17 +39,19 @@ def command(repo: str | None, adopt: bool) -> None:
 
 
 def _create(settings: Settings) -> None:
-    with open_store(settings) as store:
+    with open_instance(settings) as instance:
+        store = instance.store
         click.echo(f"made {store.root} (revision {store.snapshot().revision})")
     click.echo(f"next: configsvc serve --repo {settings.repo}")
 
 
 def _adopt(settings: Settings) -> None:
-    with open_store(settings, create=False) as store:
+    with open_instance(settings, create=False) as instance:
+        store = instance.store
         snapshot = store.snapshot()
         services = sum(1 for _ in snapshot.services())
         click.echo(f"adopted {store.root} (revision {snapshot.revision}, services {services})")
-        violations = judge_changes(_every_path(store), StepTree.at(snapshot), bounds=settings.bounds)
+        violations = instance.judge_all()
     for violation in violations:
         click.echo(f"  {violation}")
     click.echo(
@@ -61,7 +59,3 @@ def _adopt(settings: Settings) -> None:
         if violations
         else "the gate accepts all of it"
     )
-
-
-def _every_path(store: GitStore) -> list[PathChange]:
-    return [PathChange(path, entry.mode, entry.id) for path, entry in store.snapshot().walk()]

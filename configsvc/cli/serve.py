@@ -17,7 +17,7 @@ import click
 
 from configsvc import __version__
 from configsvc.app import create_app
-from configsvc.assembly import open_door, open_store
+from configsvc.assembly import open_door, open_instance
 from configsvc.cli.listening import listening_socket
 from configsvc.cli.logs import set_up_logging
 from configsvc.edge.server import Server, make_server
@@ -70,10 +70,10 @@ def serve(settings: Settings) -> None:
     # The address first: it costs nothing to find it taken before the repository is opened.
     with (
         listening_socket(settings) as listener,
-        open_store(settings) as store,
-        open_door(store, settings.bounds),
+        open_instance(settings) as instance,
+        open_door(instance),
     ):
-        service = ConfigService(store, bounds=settings.bounds)
+        service = instance.service
         server = make_server(
             create_app(service, settings),
             settings,

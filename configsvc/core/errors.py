@@ -11,6 +11,8 @@
         ServiceNotFound
         VersionNotFound
         VersionDeleted            the version is a tombstone
+        SchemaNotFound
+        RevisionNotFound          no such commit or tag on main's first-parent chain
       Conflict                    the request is right, the state forbids it
         ServiceExists
         ServiceEnabled            only a disabled service can be deleted
@@ -18,6 +20,10 @@
         RequestIdReused           the request id belongs to another write
         PatchFailed               a pointer leads nowhere, or a test does not hold
       PreconditionFailed          compare-and-set: the state is not the one named
+        RevisionMismatch          `expected_revision` of a commit is not head
+        RevisionUnreached         head is older than `min_revision`
+      NotAcceptable               no representation that the client accepts
+      SchemaViolated              a document does not conform to a schema, or a schema cannot be used
       SchemaTooSlow               judging takes more time or memory than it may
       Unavailable                 nothing wrong with the request; try again
         WriteFailed               nothing was written
@@ -95,6 +101,14 @@ class VersionDeleted(NotFound):
     code = "version-deleted"
 
 
+class SchemaNotFound(NotFound):
+    code = "schema-not-found"
+
+
+class RevisionNotFound(NotFound):
+    code = "revision-not-found"
+
+
 class Conflict(ConfigError):
     code = "conflict"
 
@@ -121,6 +135,22 @@ class PatchFailed(Conflict):
 
 class PreconditionFailed(ConfigError):
     code = "precondition-failed"
+
+
+class RevisionMismatch(PreconditionFailed):
+    code = "revision-mismatch"
+
+
+class RevisionUnreached(PreconditionFailed):
+    code = "revision-unreached"
+
+
+class NotAcceptable(ConfigError):
+    code = "not-acceptable"
+
+
+class SchemaViolated(ConfigError):
+    code = "schema-violation"
 
 
 class SchemaTooSlow(ConfigError):

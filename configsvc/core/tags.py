@@ -1,4 +1,4 @@
-"""Entity tags of documents, and the preconditions made from them (RFC 9110, section 13)."""
+"""Entity tags of documents and of files about them, and preconditions made of them (RFC 9110, section 13)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ BLOB_CHARS = 16
 """How much of the blob id a tag carries."""
 
 _LIST_ITEM = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-_TAG = re.compile(rf"(0|[1-9][0-9]{{0,9}})-([0-9a-f]{{{BLOB_CHARS}}})-(json|yaml|seed)", re.ASCII)
+_BLOB = rf"([0-9a-f]{{{BLOB_CHARS}}})"
+_DOCUMENT_TAG = re.compile(rf"(0|[1-9][0-9]{{0,9}})-{_BLOB}-(json|yaml|seed)", re.ASCII)
+_FILE_TAG = re.compile(rf"{_BLOB}-(meta|schema)", re.ASCII)
+_NO_FILE = "0" * BLOB_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,31 @@ class DocumentTag:
 
     version: int
     blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileTag:
+    """Names one state of a file about configs.
+
+    Args:
+        kind: `meta` or `schema`.
+    """
+
+    kind: str
+    blob: str
+
+
+Tag = DocumentTag | FileTag
+
+
+def file_tag_of(kind: str, blob_id: str | None) -> FileTag:
+    """Return the tag of a file; what has no file, and so stands at its defaults, has one too."""
+    return FileTag(kind, _NO_FILE if blob_id is None else blob_id[:BLOB_CHARS])
+
+
+def file_tag(kind: str, blob_id: str | None) -> str:
+    """Return the ETag header of an answer: `"{blob}-{kind}"`."""
+    return f'"{file_tag_of(kind, blob_id).blob}-{kind}"'
 
 
 def document_tag(version: int, blob_id: str, representation: str) -> str:
@@ -41,29 +69,28 @@ class Precondition:
         must_not_exist: `If-None-Match: *`.
     """
 
-    tags: frozenset[DocumentTag] | None = None
+    tags: frozenset[Tag] | None = None
     must_exist: bool = False
     must_not_exist: bool = False
 
-    def check(self, service: str, current: DocumentTag | None) -> None:
+    def check(self, name: str, current: Tag | None, other: Tag | None = None) -> None:
         """Raise `PreconditionFailed` unless `current` satisfies this.
 
         Args:
-            current: Newest version of a service that exists, else None.
+            name: What messages call it.
+            current: Tag of what exists now, else None.
+            other: A second tag of the same thing, as good as the first.
         """
         if self.must_not_exist and current is not None:
             raise PreconditionFailed(
-                f"{service}: exists at version {current.version} (If-None-Match: * expected none)",
-                details=_state(current),
+                f"{name}: exists{_place(current)} (If-None-Match: * expected none)", details=_state(current)
             )
         if self.must_exist and current is None:
-            raise PreconditionFailed(f"{service}: does not exist (If-Match: * expected that it does)")
-        if self.tags is not None and current not in self.tags:
-            found = "does not exist" if current is None else f"is at version {current.version}"
-            wanted = " or ".join(sorted(f"version {tag.version}" for tag in self.tags)) or "another tag"
-            raise PreconditionFailed(
-                f"{service}: {found} (If-Match expected {wanted})", details=_state(current)
-            )
+            raise PreconditionFailed(f"{name}: does not exist (If-Match: * expected that it does)")
+        if self.tags is not None and not self.tags & {current, other}:
+            found = "does not exist" if current is None else f"is{_place(current) or ' another'}"
+            wanted = " or ".join(sorted({_wanted(tag) for tag in self.tags})) or "another tag"
+            raise PreconditionFailed(f"{name}: {found} (If-Match expected {wanted})", details=_state(current))
 
 
 ALWAYS = Precondition()
@@ -109,10 +136,21 @@ def split_tags(header: str) -> list[tuple[bool, str]]:
     return found
 
 
-def _parse_tag(text: str) -> DocumentTag | None:
-    match = _TAG.fullmatch(text)
-    return None if match is None else DocumentTag(int(match[1]), match[2])
+def _parse_tag(text: str) -> Tag | None:
+    match = _DOCUMENT_TAG.fullmatch(text)
+    if match is not None:
+        return DocumentTag(int(match[1]), match[2])
+    match = _FILE_TAG.fullmatch(text)
+    return None if match is None else FileTag(match[2], match[1])
 
 
-def _state(current: DocumentTag | None) -> list[dict[str, object]]:
-    return [] if current is None else [{"version": current.version}]
+def _place(tag: Tag) -> str:
+    return f" at version {tag.version}" if isinstance(tag, DocumentTag) else ""
+
+
+def _wanted(tag: Tag) -> str:
+    return f"version {tag.version}" if isinstance(tag, DocumentTag) else f"{tag.blob}-{tag.kind}"
+
+
+def _state(current: Tag | None) -> list[dict[str, object]]:
+    return [{"version": current.version}] if isinstance(current, DocumentTag) else []

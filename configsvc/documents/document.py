@@ -22,11 +22,13 @@ class Document:
     Args:
         data: UTF-8 text as it is stored.
         value: What `data` parses to; treat as read-only.
+        sent: The text as a client sent it, whose lines it knows; None when nobody sent this.
     """
 
     format: Format
     data: bytes
     value: Value
+    sent: bytes | None = None
 
 
 def parse_document(data: bytes, format_: Format, *, bounds: Bounds = DEFAULT_BOUNDS) -> Value:
@@ -53,9 +55,8 @@ def read_document(data: bytes, format_: Format, *, bounds: Bounds = DEFAULT_BOUN
             would be over `bounds.max_bytes`.
     """
     value = parse_document(data, format_, bounds=bounds)
-    if format_ is Format.JSON:
-        data = format_json(data, bounds=bounds)
-    return Document(format_, data, value)
+    stored = format_json(data, bounds=bounds) if format_ is Format.JSON else data
+    return Document(format_, stored, value, sent=data)
 
 
 def fingerprint(value: Value) -> bytes:

@@ -67,12 +67,23 @@ class CommitInfo:
     message: str
 
 
+class PlanAgain(Exception):
+    """A plan would take long, and holds up the writer: its write has to be submitted anew.
+
+    Raised by a plan that is made again in the writer's turn; the write's future gives it.
+    """
+
+
 class View(Protocol):
     """What a plan may look at: the state its write would land on.
 
     The store notes what a plan asked for; while none of that has changed the plan
     stands, else it is made again.  A plan must depend on nothing else.
     """
+
+    @property
+    def revision(self) -> int:
+        """Revision of this state."""
 
     def find(self, service: str) -> Entry | None:
         """Return the newest version, tombstones included; None if there never was one."""
@@ -92,9 +103,6 @@ class View(Protocol):
 
 class Snapshot(View, Protocol):
     """The whole repository at one revision.  Thread-safe; never changes."""
-
-    @property
-    def revision(self) -> int: ...
 
     @property
     def commit_id(self) -> str: ...

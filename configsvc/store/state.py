@@ -232,6 +232,12 @@ class NotedView:
         self._versions: dict[str, int | None] = {}
         self._files: dict[str, TreeEntry | None] = {}
         self._folders: dict[str, bytes | None] = {}
+        self._revision: int | None = None
+
+    @property
+    def revision(self) -> int:
+        self._revision = self._state.revision
+        return self._revision
 
     def find(self, service: str) -> Entry | None:
         entry = self._state.find(service)
@@ -258,6 +264,8 @@ class NotedView:
 
     def still_holds(self, state: BatchState) -> bool:
         """Return whether `state` would give every answer that was given."""
+        if self._revision not in (None, state.revision):
+            return False
         for service, version in self._versions.items():
             entry = state.find(service)
             if (None if entry is None else entry.version) != version:

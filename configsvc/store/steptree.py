@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
+from configsvc.core.names import Format, document_path, find_document
+from configsvc.core.trees import FOLDER, REGULAR
 from configsvc.store.reader import ObjectReader
 from configsvc.store.state import StoreSnapshot, decoded_names, encode_path
 from configsvc.store.trees import Tree, find_entry, find_folder
@@ -39,8 +41,61 @@ class StepTree:
         """Return the bytes of the file at `path`."""
         return self._reader.read(self._identity(path))
 
+    def documents(self) -> StepDocuments:
+        """Return this tree as schemas are looked up in it; see `validation.conformance.DocumentTree`."""
+        return StepDocuments(self)
+
+    def identity(self, path: str) -> str | None:
+        """Return the object id of what stands at `path`, None when nothing does."""
+        entry = find_entry(self._root, encode_path(path), self._reader.read)
+        return None if entry is None else entry.id.hex()
+
     def _identity(self, path: str) -> bytes:
         entry = find_entry(self._root, encode_path(path), self._reader.read)
         if entry is None:
             raise KeyError(path)
         return entry.id
+
+
+class StepDocuments:
+    """The documents of a tree; see `validation.conformance.DocumentTree`."""
+
+    def __init__(self, tree: StepTree) -> None:
+        self._tree = tree
+
+    def identity(self, path: str) -> str | None:
+        """Return the object id of what stands at `path`, None when nothing does."""
+        return self._tree.identity(path)
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of the file at `path`, None when there is none."""
+        return self._tree.read(path) if self._tree.mode(path) in REGULAR else None
+
+    def names(self, folder: str) -> Collection[str]:
+        """Return the names in a folder; empty when there is none."""
+        return self._tree.names(folder)
+
+    def services(self, prefix: str = "") -> Iterator[str]:
+        """Yield the services below a folder, sorted.
+
+        Args:
+            prefix: Empty, or a folder with its slash.
+        """
+        yield from sorted(set(self._below(prefix)))
+
+    def document(self, service: str) -> tuple[Format, str] | None:
+        """Return format and blob id of a service's document, None when it has none."""
+        for format_ in Format:
+            path = document_path(service, format_)
+            if self._tree.mode(path) in REGULAR:
+                return format_, self._tree.identity(path) or ""
+        return None
+
+    def _below(self, prefix: str) -> Iterator[str]:
+        for name in self._tree.names(prefix.rstrip("/")):
+            path = prefix + name
+            found = find_document(path)
+            if found is not None:
+                yield found.service
+            elif not name.startswith(".") and self._tree.mode(path) == FOLDER:
+                yield from self._below(f"{path}/")

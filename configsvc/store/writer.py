@@ -13,7 +13,7 @@ from concurrent.futures import Future
 
 from configsvc.core.changes import Outcome
 from configsvc.core.errors import ConfigError, OutcomeUnknown, QueueFull, ServiceClosed, WriteFailed
-from configsvc.store.base import Write
+from configsvc.store.base import PlanAgain, Write
 from configsvc.store.batch import Batch, Draft, Pending
 from configsvc.store.log import CommitLog, Fate
 from configsvc.store.publisher import Publisher
@@ -188,7 +188,7 @@ class Writer:
         for item in pending:
             try:
                 draft.take(item)
-            except ConfigError as error:
+            except (ConfigError, PlanAgain) as error:
                 refused.append((item, error))
             except Exception as error:
                 logger.exception("writer: a plan failed")

@@ -27,6 +27,14 @@ class Recent(Generic[K, V]):
         with self._lock:
             return len(self._known)
 
+    def find(self, key: K) -> V | None:
+        """Return the value of `key` when it is known, else None."""
+        with self._lock:
+            if key not in self._known:
+                return None
+            self._known.move_to_end(key)
+            return self._known[key]
+
     def get(self, key: K, compute: Callable[[], V]) -> V:
         """Return the value of `key`, computed when it is not known; what `compute` raises is not kept."""
         with self._lock:

@@ -110,9 +110,21 @@ def find_schema(path: str, source: SchemaSource) -> Schema | None:
     return Schema(source.folder, path, files, _schema_id(source.folder, path, files))
 
 
+def mentioned(schema: Schema) -> frozenset[str]:
+    """Return the files that a schema is made of or refers to, those that are not there included."""
+    named = (target for path, data in schema.files.items() for target in _references(path, data))
+    return frozenset((*schema.files, *named))
+
+
 def governs(path: str, service: str) -> bool:
     """Return whether the schema at `path` below a source's folder is one of those of `service`."""
     return path in lookup_paths(service)
+
+
+def governed_folder(path: str) -> str | None:
+    """Return the folder ("" is the root) of whose services `path` is the default schema; None of none."""
+    folder, _, name = path.rpartition("/")
+    return folder if name == f"{_DEFAULT}.json" else None
 
 
 def is_schema_path(path: str) -> bool:

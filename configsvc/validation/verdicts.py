@@ -35,6 +35,10 @@ class Workers(Protocol):
     def check(self, schema: Schema) -> list[Violation]: ...
 
 
+class JudgementPending(Exception):
+    """What was asked is not known yet, and the asking thread may not wait for it."""
+
+
 class SchemaJudge:
     """Judges documents and schemas.  Thread-safe.
 
@@ -49,13 +53,20 @@ class SchemaJudge:
         self._usable: Recent[str, bool] = Recent(4096)
         self._conforming: Recent[tuple[str, tuple[str, ...]], bool] = Recent(16_384)
 
-    def check(self, schema: Schema) -> list[Violation]:
+    def conforms(self, document_id: str, schemas: Sequence[Schema]) -> bool:
+        """Return whether a document is known to conform: it was judged by the very same schemas."""
+        return self._conforming.find(_key(document_id, schemas)) is not None
+
+    def check(self, schema: Schema, *, may_wait: bool = True) -> list[Violation]:
         """Return all that is wrong with a schema, `path` being the file of it; empty when it can be used.
 
         Raises:
+            JudgementPending: It is not known yet, and `may_wait` is false.
             SchemaTooSlow: Checking it takes too much time or memory.
             QueueFull, Unavailable, ServiceClosed: No worker could check it.
         """
+        if not may_wait and self._usable.find(schema.schema_id) is None:
+            raise JudgementPending
         return _kept(self._usable, schema.schema_id, lambda: self._workers.check(schema))
 
     def judge(
@@ -65,32 +76,37 @@ class SchemaJudge:
         *,
         document_id: str | None = None,
         places: Places | None = None,
+        may_wait: bool = True,
     ) -> list[Violation]:
         """Return all violations of a value, as `judge_value` does, or those of a schema that cannot be used.
 
         Args:
             document_id: Of the document that parses to `value` (its blob id and
                 format); None: nothing is remembered.
+            may_wait: Let the workers do what is slow.
 
         Raises:
+            JudgementPending: It is slow, and `may_wait` is false.
             SchemaTooSlow: It takes too much time or memory.
             QueueFull, Unavailable, ServiceClosed: No worker could judge it.
         """
-        unusable = [violation for schema in schemas for violation in self.check(schema)]
+        unusable = [each for schema in schemas for each in self.check(schema, may_wait=may_wait)]
         if unusable or not schemas:
             return unusable
         if document_id is None:
-            return placed(self._judge(value, schemas), places)
-        key = (document_id, tuple(schema.schema_id for schema in schemas))
-        return placed(_kept(self._conforming, key, lambda: self._judge(value, schemas)), places)
+            return placed(self._judge(value, schemas, may_wait), places)
+        key = _key(document_id, schemas)
+        return placed(_kept(self._conforming, key, lambda: self._judge(value, schemas, may_wait)), places)
 
-    def _judge(self, value: object, schemas: Sequence[Schema]) -> list[Violation]:
+    def _judge(self, value: object, schemas: Sequence[Schema], may_wait: bool) -> list[Violation]:
         if _is_quick(value) and not any(map(_is_slow, schemas)):
             try:
                 with metered(self._quick_cpu_s):
                     return judge_value(value, schemas)
             except (MeterExceeded, RecursionError):
                 pass  # workers have more of both
+        if not may_wait:
+            raise JudgementPending
         return self._workers.judge(value, schemas)
 
 
@@ -116,6 +132,10 @@ def _kept(memory: Recent[K, bool], key: K, find: Callable[[], list[Violation]]) 
     except _Found as found:
         return found.violations
     return []
+
+
+def _key(document_id: str, schemas: Sequence[Schema]) -> tuple[str, tuple[str, ...]]:
+    return document_id, tuple(schema.schema_id for schema in schemas)
 
 
 def _is_slow(schema: Schema) -> bool:

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from configsvc.api.seed_versions import MAX_MAP_BYTES, MAX_VERSIONS, VersionMaps
 from configsvc.core.names import Format
 from configsvc.service import ConfigService
+from configsvc.service.changes import PutDocument
 from tests.api.seed_client import create, get, put
 
 WIDE = 1 << 30
@@ -17,7 +18,7 @@ WIDE = 1 << 30
 def add_versions(service: ConfigService, count: int, size: int = 1) -> None:
     for number in range(count):
         text = json.dumps({"n": number, "text": "x" * size})
-        service.put("nginx", service.read_document(text.encode(), Format.JSON))
+        service.commit([PutDocument("nginx", service.read_document(text.encode(), Format.JSON))])
 
 
 def render(service: ConfigService, **bounds: int) -> bytes | Iterator[bytes]:
@@ -75,7 +76,8 @@ def test_a_map_is_bounded_in_bytes(client: FlaskClient, service: ConfigService) 
 def test_what_a_short_text_stands_for_is_counted_by_what_it_becomes(service: ConfigService) -> None:
     text = 'a: &a "' + "x" * 1000 + '"\nb: [' + "*a," * 100 + "]\nn: "
     for number in range(10):
-        service.put("nginx", service.read_document(f"{text}{number}\n".encode(), Format.YAML))
+        document = service.read_document(f"{text}{number}\n".encode(), Format.YAML)
+        service.commit([PutDocument("nginx", document)])
     assert shown(render(service, max_bytes=450_000, ready_bytes=0)) == [6, 7, 8, 9]
 
 

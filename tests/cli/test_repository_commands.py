@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.assembly import open_door, open_store
+from configsvc.assembly import open_door, open_instance
 from configsvc.cli.main import run
 from configsvc.settings import Settings
 from tests.store.gitrepo import commit_files, git, new_repository
@@ -80,7 +80,7 @@ def test_commit_works_with_and_without_a_server(call: Called, repo: Path, runnin
     call("init", "--repo", repo)
     (repo / "a.json").write_text('{"a": 1}\n')
     if running:
-        with open_store(Settings(repo=repo)) as store, open_door(store, Settings().bounds):
+        with open_instance(Settings(repo=repo)) as instance, open_door(instance):
             assert call("commit", "--repo", repo, "-m", "Add a", repo / "a.json") == 0
     else:
         assert call("commit", "--repo", repo, "-m", "Add a", "a.json") == 0
@@ -96,7 +96,7 @@ def test_a_refused_commit_says_file_line_and_column(call: Called, repo: Path, ru
     call("init", "--repo", repo)
     (repo / "a.json").write_text('{\n  "a": x\n}\n')
     if running:
-        with open_store(Settings(repo=repo)) as store, open_door(store, Settings().bounds):
+        with open_instance(Settings(repo=repo)) as instance, open_door(instance):
             code = call("commit", "--repo", repo)
     else:
         code = call("commit", "--repo", repo)
@@ -152,6 +152,6 @@ def test_doctor_warns_of_large_folders_and_of_another_branch(call: Called, repo:
 
 
 def test_doctor_sees_a_running_server(call: Called, repo: Path) -> None:
-    with open_store(Settings(repo=repo)):
+    with open_instance(Settings(repo=repo)):
         assert call("doctor", "--repo", repo) == 0
     assert "server: running" in call.out

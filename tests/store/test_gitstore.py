@@ -102,14 +102,17 @@ def test_a_request_id_is_known_after_a_restart(root: Path) -> None:
     from configsvc.core.names import Format
     from configsvc.documents.document import read_document
     from configsvc.service import Ask, ConfigService
+    from configsvc.service.changes import PutDocument
 
-    document = read_document(b'{"a": 1}', Format.JSON)
+    change = PutDocument("nginx", read_document(b'{"a": 1}', Format.JSON))
+    other = PutDocument("nginx", read_document(b'{"a": 2}', Format.JSON))
+    ask = Ask(request_id="deploy-7")
     with GitStore.open(root) as store:
-        first = ConfigService(store).put("nginx", document, ask=Ask(request_id="deploy-7")).outcome
+        first = ConfigService(store).commit([change], ask=ask).outcome
     with GitStore.open(root) as store:
         service = ConfigService(store)
-        service.put("nginx", read_document(b'{"a": 2}', Format.JSON))
-        assert service.put("nginx", document, ask=Ask(request_id="deploy-7")).outcome == first
+        service.commit([other])
+        assert service.commit([change], ask=ask).outcome == first
         assert store.snapshot().revision == 3
     assert "Config-Request-Id: deploy-7" in git(root, "log", "--format=%B")
 

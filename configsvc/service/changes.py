@@ -1,0 +1,133 @@
+"""What a write may ask for, as values: each is one change of one service or schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from configsvc.core.changes import ANONYMOUS, Author
+from configsvc.core.tags import ALWAYS, Precondition
+from configsvc.documents.document import Document
+
+
+class Existence(Enum):
+    """What a write of a document expects of its service."""
+
+    ABSENT = "absent"
+    PRESENT = "present"
+    EITHER = "either"
+
+
+class PatchKind(Enum):
+    """How a patch is written."""
+
+    MERGE = "merge-patch"
+    """RFC 7396"""
+    JSON = "json-patch"
+    """RFC 6902"""
+
+
+@dataclass(frozen=True, slots=True)
+class PutDocument:
+    """Create or replace a document; an equal value and format changes nothing.
+
+    Args:
+        enabled: Set the flag in the same commit; None leaves it.
+        keep_format: A JSON document edits a YAML one that stands there, instead of replacing it.
+    """
+
+    service: str
+    document: Document
+    precondition: Precondition = ALWAYS
+    existence: Existence = Existence.EITHER
+    enabled: bool | None = None
+    keep_format: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PatchDocument:
+    """Change parts of a document; what the patch does not touch keeps its text.
+
+    Args:
+        patch: As parsed.
+    """
+
+    service: str
+    patch: object
+    kind: PatchKind
+    precondition: Precondition = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteService:
+    """Delete a disabled service and its file below `.configsvc/services`."""
+
+    service: str
+    precondition: Precondition = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Make a new version with the document of an old one, byte for byte."""
+
+    service: str
+    version: int
+    precondition: Precondition = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class SetMeta:
+    """Set what is known of a service besides its document; None leaves a member.  No version is made."""
+
+    service: str
+    enabled: bool | None = None
+    owner: str | None = None
+    description: str | None = None
+    precondition: Precondition = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class PutSchema:
+    """Create or replace a schema of the repository.
+
+    Args:
+        path: Below the schemas' folder: `payments/api.json`, `payments/_default.json`.
+        data: JSON text as sent.
+    """
+
+    path: str
+    data: bytes
+    precondition: Precondition = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSchema:
+    """Delete a schema of the repository."""
+
+    path: str
+    precondition: Precondition = ALWAYS
+
+
+ServiceChange = PutDocument | PatchDocument | DeleteService | Rollback | SetMeta
+Change = ServiceChange | PutSchema | DeleteSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What every write may say besides its changes.
+
+    Args:
+        author: Who asks; the author of the commit.
+        message: Commit message; empty for a default that names the changes.
+        request_id: Makes a repeat happen once; see `is_request_id`.
+        dry_run: Say what would come of it, and write nothing.
+    """
+
+    author: Author = ANONYMOUS
+    message: str = ""
+    request_id: str | None = None
+    dry_run: bool = False
+
+
+PLAIN = Ask()
+"""Anonymous, with a default message."""

@@ -1,0 +1,280 @@
+"""How changes become the exact edits of a state, judged by the gate.
+
+One `Planner` serves one write; its `plan` is the pure function that the store runs, and
+runs again when another write came in between (ADR 0006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from configsvc.core.changes import Plan, commit_message
+from configsvc.core.errors import (
+    ConfigError,
+    RevisionMismatch,
+    SchemaViolated,
+    ServiceExists,
+    ServiceNotFound,
+    VersionDeleted,
+    VersionNotFound,
+)
+from configsvc.core.names import Format, document_path
+from configsvc.documents.bounds import Bounds
+from configsvc.documents.document import Document
+from configsvc.documents.patch import apply_patch, merge_patch
+from configsvc.service.changes import (
+    Ask,
+    Change,
+    DeleteSchema,
+    DeleteService,
+    Existence,
+    PatchDocument,
+    PatchKind,
+    PutDocument,
+    PutSchema,
+    Rollback,
+    SetMeta,
+)
+from configsvc.service.editions import Editions, FingerprintCache
+from configsvc.service.effects import (
+    Edits,
+    deleted,
+    exists,
+    meta_edits,
+    meta_set,
+    removal_of_other,
+    schema_changed,
+    tag_of,
+)
+from configsvc.service.messages import default_subject, operation
+from configsvc.service.staging import Staged
+from configsvc.store.base import Entry, PlanAgain, Snapshot, View
+from configsvc.validation.conformance import Rules, Sent, SentTexts
+from configsvc.validation.schemas import REPOSITORY_FOLDER
+from configsvc.validation.verdicts import JudgementPending
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What every plan of a service stands on.
+
+    Args:
+        history: Returns the newest durable state, in which old versions are looked up.
+    """
+
+    bounds: Bounds
+    fingerprints: FingerprintCache
+    history: Callable[[], Snapshot]
+
+
+class Planner:
+    """Plans one write.
+
+    Args:
+        rules: Schemas' part of the gate; None judges by none.
+        expected_revision: Of the state that the write must land on; None asks nothing.
+    """
+
+    def __init__(
+        self,
+        grounds: Grounds,
+        changes: Sequence[Change],
+        ask: Ask,
+        rules: Rules | None,
+        *,
+        expected_revision: int | None = None,
+    ) -> None:
+        self._grounds = grounds
+        self._changes = changes
+        self._rules = rules
+        self._expected_revision = expected_revision
+        self._editions = [_editions(change, grounds.bounds) for change in changes]
+        first, _, body = ask.message.partition("\n")
+        self._text = None if not first else commit_message(first, body)
+        self._is_single = len(changes) == 1
+
+    def plan(self, view: View, may_wait: bool) -> Plan:
+        """Return the edits, and the message they are committed with.
+
+        Raises:
+            PlanAgain: It would take long, and `may_wait` is false.
+        """
+        staged = self.stage(view, may_wait)
+        subject = default_subject(self._changes, lambda service: exists(view.find(service)))
+        trailers = {"Config-Operation": operation(self._changes)}
+        return Plan(staged.edits, self._text or commit_message(subject), trailers)
+
+    def stage(self, view: View, may_wait: bool) -> Staged:
+        """Return the state that all changes lead to, accepted by the gate."""
+        if self._expected_revision is not None and view.revision != self._expected_revision:
+            raise RevisionMismatch(
+                f"revision: head is {view.revision} (expected: {self._expected_revision})",
+                details=[{"revision": view.revision}],
+            )
+        staged = Staged(view)
+        sent: dict[str, Sent | None] = {}
+        for index, change in enumerate(self._changes):
+            try:
+                self._take(staged, index, sent, may_wait)
+            except ConfigError as error:
+                raise self._located(error, index, change) from error
+        self._judge(staged, sent, may_wait)
+        return staged
+
+    def _take(self, staged: Staged, index: int, sent: dict[str, Sent | None], may_wait: bool) -> None:
+        change = self._changes[index]
+        match change:
+            case PutDocument():
+                document = self._put(staged, change, index, may_wait)
+                source = change.document.sent
+                path = document_path(change.service, document.format)
+                sent[path] = None if source is None else Sent(source, change.document.format)
+            case PatchDocument():
+                document = self._patched(staged, change, index, may_wait)
+                sent[document_path(change.service, document.format)] = None
+            case DeleteService():
+                staged.stage(deleted(staged, change))
+            case Rollback():
+                self._roll_back(staged, change)
+            case SetMeta():
+                staged.stage(meta_set(staged, change))
+            case PutSchema() | DeleteSchema():
+                staged.stage(schema_changed(staged, change))
+
+    def _put(self, staged: Staged, change: PutDocument, index: int, may_wait: bool) -> Document:
+        current = staged.entry(change.service)
+        change.precondition.check(change.service, tag_of(current))
+        if change.existence is Existence.ABSENT and exists(current):
+            raise ServiceExists(f"service: {change.service!r} exists already")
+        if change.existence is Existence.PRESENT and not exists(current):
+            raise ServiceNotFound(f"service: {change.service!r} does not exist")
+        document = change.document
+        if change.keep_format and document.format is Format.JSON:
+            document = self._edited(staged, current, index, may_wait) or document
+        self._replace(staged, current, change.service, document)
+        if change.enabled is not None:
+            staged.stage(meta_edits(staged, change.service, SetMeta(change.service, change.enabled)))
+        return document
+
+    def _edited(self, staged: Staged, current: Entry | None, index: int, may_wait: bool) -> Document | None:
+        """Return the edition of a YAML document that stands; None when none does, or it is broken."""
+        if current is None or current.format is not Format.YAML or current.blob_id is None:
+            return None
+        return self._edition(staged, current, index, may_wait)
+
+    def _edition(self, staged: Staged, current: Entry, index: int, may_wait: bool) -> Document:
+        assert current.format is not None
+        assert current.blob_id is not None
+        old = staged.base.read(document_path(current.service, current.format)) or b""
+        editions = self._editions[index]
+        assert editions is not None
+        return editions.of(old, current.format, current.blob_id, may_wait=may_wait)
+
+    def _patched(self, staged: Staged, change: PatchDocument, index: int, may_wait: bool) -> Document:
+        current = staged.entry(change.service)
+        change.precondition.check(change.service, tag_of(current))
+        if current is None or current.deleted:
+            raise ServiceNotFound(f"service: {change.service!r} does not exist")
+        document = self._edition(staged, current, index, may_wait)
+        staged.stage({document_path(change.service, document.format): document.data})
+        return document
+
+    def _roll_back(self, staged: Staged, change: Rollback) -> None:
+        current = staged.entry(change.service)
+        change.precondition.check(change.service, tag_of(current))
+        if current is None:
+            raise ServiceNotFound(f"service: {change.service!r} does not exist")
+        snapshot = self._grounds.history()
+        old = snapshot.entry(change.service, change.version)
+        if old is None:
+            raise VersionNotFound(
+                f"version: {change.version} of {change.service} does not exist "
+                f"(expected: 0 to {current.version})"
+            )
+        if old.format is None or old.blob_id is None:
+            raise VersionDeleted(f"version: {change.version} of {change.service} is the mark of its deletion")
+        edits: Edits = {document_path(change.service, old.format): snapshot.blob(old.blob_id)}
+        staged.stage(removal_of_other(current, old.format) | edits)
+
+    def _replace(self, staged: Staged, current: Entry | None, service: str, document: Document) -> None:
+        path = document_path(service, document.format)
+        is_same = current is not None and current.format is document.format
+        if current is not None and is_same and self._is_equal(staged, current, document):
+            return
+        staged.stage(removal_of_other(current, document.format) | {path: document.data})
+
+    def _is_equal(self, staged: Staged, current: Entry, document: Document) -> bool:
+        old = staged.base.read(document_path(current.service, document.format)) or b""
+        if document.format is Format.YAML or old == document.data:
+            return old == document.data
+        fingerprints = self._grounds.fingerprints
+        stored = fingerprints.of_stored(current.blob_id or "", old, self._grounds.bounds)
+        return stored == fingerprints.of(document)
+
+    def _judge(self, staged: Staged, sent: dict[str, Sent | None], may_wait: bool) -> None:
+        if self._rules is None or not staged.edits:
+            return
+        try:
+            refuse_violations(self._rules, staged, sent, may_wait)
+        except SchemaViolated as error:
+            error.details = tuple(map(self._indexed, error.details))
+            raise
+
+    def _indexed(self, detail: Mapping[str, object]) -> Mapping[str, object]:
+        """Return a finding with the change it is about when there are several."""
+        for index, change in enumerate(self._changes if not self._is_single else ()):
+            if detail.get("path") in _paths(change):
+                return {**detail, "index": index}
+        return detail
+
+    def _located(self, error: ConfigError, index: int, change: Change) -> ConfigError:
+        """Return an error that says which change of several it is about."""
+        if self._is_single:
+            return error
+        where = {"index": index, **_subject(change)}
+        details = error.details or ({"message": error.message},)
+        error.details = tuple({**detail, **where} for detail in details)
+        error.message = f"change {index}: {error.message}"
+        return error
+
+
+def refuse_violations(rules: Rules, staged: Staged, sent: SentTexts, may_wait: bool) -> None:
+    """Raise unless all that was staged conforms to the schemas that govern it.
+
+    Raises:
+        SchemaViolated: It does not; `details` has every violation.
+        PlanAgain: It would take long, and `may_wait` is false.
+        SchemaTooSlow, Unavailable: It could not be judged.
+    """
+    try:
+        violations = rules.violations(staged.edits, staged, sent=sent, may_wait=may_wait)
+    except JudgementPending:
+        raise PlanAgain from None
+    if violations:
+        rest = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        raise SchemaViolated(f"{violations[0]}{rest}", [each.as_json() for each in violations])
+
+
+def _editions(change: Change, bounds: Bounds) -> Editions | None:
+    match change:
+        case PutDocument():
+            return Editions(lambda old: change.document.value, bounds)
+        case PatchDocument(patch=patch, kind=PatchKind.MERGE):
+            return Editions(lambda old: merge_patch(old, patch, bounds=bounds), bounds)
+        case PatchDocument(patch=patch):
+            return Editions(lambda old: apply_patch(old, patch, bounds=bounds), bounds)
+        case _:
+            return None
+
+
+def _paths(change: Change) -> tuple[str, ...]:
+    if isinstance(change, PutSchema | DeleteSchema):
+        return (f"{REPOSITORY_FOLDER}/{change.path}",)
+    return tuple(document_path(change.service, format_) for format_ in Format)
+
+
+def _subject(change: Change) -> dict[str, object]:
+    if isinstance(change, PutSchema | DeleteSchema):
+        return {"schema": change.path}
+    return {"service": change.service}
