@@ -21,6 +21,7 @@ from configsvc.api.problems import Problem, http_problem, problem_of, render
 from configsvc.api.seed import make_seed_blueprint
 from configsvc.core.errors import ConfigError
 from configsvc.service import ConfigService
+from configsvc.service.survey import Survey
 from configsvc.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ _REQUEST_ID = "configsvc.request_id"
 _log = logging.getLogger("configsvc.app")
 
 
-def create_app(service: ConfigService, settings: Settings) -> Flask:
-    """Return the application: every route over `service`."""
+def create_app(service: ConfigService, settings: Settings, *, survey: Survey | None = None) -> Flask:
+    """Return the application: every route over `service`.
+
+    Args:
+        survey: Tells `/readyz` which services do not conform to their schemas.
+    """
     app = Flask("configsvc", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # else `//config` is answered by a redirect in HTML
@@ -44,7 +49,7 @@ def create_app(service: ConfigService, settings: Settings) -> Flask:
         return _problem_response(problem) if problem else None
 
     app.register_blueprint(make_seed_blueprint(service))
-    app.register_blueprint(make_health_blueprint(service))
+    app.register_blueprint(make_health_blueprint(service, survey))
     _handle_errors(app)
     _add_headers(app, service)
     app.wsgi_app = AccessLogged(app.wsgi_app)  # type: ignore[method-assign]

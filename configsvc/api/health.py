@@ -9,11 +9,19 @@ from flask import Blueprint, Response
 from configsvc.api import headers
 from configsvc.api.problems import RETRY_AFTER_S
 from configsvc.service import ConfigService
+from configsvc.service.survey import Findings, Survey
 from configsvc.store.base import StoreStatus
 
+MAX_NAMED = 100
+"""Most services that do not conform and are named."""
 
-def make_health_blueprint(service: ConfigService) -> Blueprint:
-    """Return the blueprint of `/healthz` and `/readyz`."""
+
+def make_health_blueprint(service: ConfigService, survey: Survey | None = None) -> Blueprint:
+    """Return the blueprint of `/healthz` and `/readyz`.
+
+    Args:
+        survey: Tells which services do not conform to their schemas.
+    """
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/healthz")
@@ -23,7 +31,8 @@ def make_health_blueprint(service: ConfigService) -> Blueprint:
     @blueprint.get("/readyz")
     def readiness() -> Response:
         status = service.status()
-        response = _json_response(_readiness(status), 503 if status.problems else 200)
+        told = _readiness(status) | ({} if survey is None else _conformance(survey.findings))
+        response = _json_response(told, 503 if status.problems else 200)
         response.headers[headers.REVISION] = str(status.revision)
         if status.problems:
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -44,6 +53,14 @@ def _readiness(status: StoreStatus) -> dict[str, object]:
         "local_edits": list(status.local_edits),
     }
     return told | {name: found for name, found in findings.items() if found}
+
+
+def _conformance(findings: Findings) -> dict[str, object]:
+    """Return which services do not conform: they are served all the same."""
+    if findings.is_whole and not findings.services:
+        return {}
+    told: dict[str, object] = {"is_whole": findings.is_whole, "count": len(findings.services)}
+    return {"nonconforming": told | {"services": list(findings.services[:MAX_NAMED])}}
 
 
 def _json_response(value: object, status: int) -> Response:

@@ -22,6 +22,7 @@ from configsvc.cli.listening import listening_socket
 from configsvc.cli.logs import set_up_logging
 from configsvc.edge.server import Server, make_server
 from configsvc.service import ConfigService
+from configsvc.service.survey import Survey
 from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
 
 _log = logging.getLogger("configsvc.serve")
@@ -72,10 +73,11 @@ def serve(settings: Settings) -> None:
         listening_socket(settings) as listener,
         open_instance(settings) as instance,
         open_door(instance),
+        Survey(instance.gate, instance.store.snapshot) as survey,
     ):
         service = instance.service
         server = make_server(
-            create_app(service, settings),
+            create_app(service, settings, survey=survey),
             settings,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),

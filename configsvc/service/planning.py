@@ -118,7 +118,8 @@ class Planner:
             try:
                 self._take(staged, index, sent, may_wait)
             except ConfigError as error:
-                raise self._located(error, index, change) from error
+                self._locate(error, index, change)
+                raise
         self._judge(staged, sent, may_wait)
         return staged
 
@@ -228,15 +229,12 @@ class Planner:
                 return {**detail, "index": index}
         return detail
 
-    def _located(self, error: ConfigError, index: int, change: Change) -> ConfigError:
-        """Return an error that says which change of several it is about."""
-        if self._is_single:
-            return error
-        where = {"index": index, **_subject(change)}
-        details = error.details or ({"message": error.message},)
-        error.details = tuple({**detail, **where} for detail in details)
-        error.message = f"change {index}: {error.message}"
-        return error
+    def _locate(self, error: ConfigError, index: int, change: Change) -> None:
+        """Make an error say which change of several it is about."""
+        if not self._is_single:
+            where = {"index": index, **_subject(change)}
+            details = error.details or ({"message": error.message},)
+            error.details = tuple({**detail, **where} for detail in details)
 
 
 def refuse_violations(rules: Rules, staged: Staged, sent: SentTexts, may_wait: bool) -> None:

@@ -106,6 +106,10 @@ class Rules:
         self._gate = gate
         self._operator = operator
 
+    def are_as(self, other: Rules) -> bool:
+        """Return whether these are the operator's schemas at the same state."""
+        return self._operator is other._operator
+
     def violations(
         self,
         changed: Collection[str],
