@@ -22,6 +22,7 @@ from configsvc.documents.document import Document, Value, parse_document, read_d
 from configsvc.documents.meta import Meta
 from configsvc.service.asked import check_names, digest_of
 from configsvc.service.changes import PLAIN, Ask, Change
+from configsvc.service.conflicts import explain
 from configsvc.service.editions import FingerprintCache
 from configsvc.service.effects import read_meta
 from configsvc.service.landing import land
@@ -204,7 +205,8 @@ class ConfigService:
                 return self._preview(planner)
             outcome = land(self._store, planner.plan, ask.author, ask.request_id, digest_of(changes))
         except PreconditionFailed as error:
-            raise self._explained(error, changes) from error
+            explain(error, changes, self._store.snapshot())
+            raise
         return Receipt(outcome, self._store.snapshot())
 
     def _preview(self, planner: Planner) -> Receipt:
@@ -215,10 +217,6 @@ class ConfigService:
         versions = tuple(_would_be(staged, service) for service in _services_of(changed))
         outcome = Outcome(snapshot.revision, "", versions, changed=bool(changed))
         return Receipt(outcome, snapshot, previews)
-
-    def _explained(self, error: PreconditionFailed, changes: Sequence[Change]) -> PreconditionFailed:
-        """Return a refusal that says what there is now, so that the client can decide."""
-        return error
 
 
 def _existing(entry: Entry) -> tuple[Format, str]:

@@ -35,6 +35,7 @@ from configsvc.service.changes import (
     Rollback,
     SetMeta,
 )
+from configsvc.service.effects import tag_of
 from tests.service.asking import json_put, remove, schema_put, text_of, yaml_put
 
 COMMENTED = "# ours\nlisten: 80 # public\nhosts: [a, b]\n"
@@ -228,3 +229,33 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(service: ConfigService
 def test_one_thing_is_changed_once_a_commit(service: ConfigService, changes: list[Change]) -> None:
     with pytest.raises(RequestInvalid, match="changed twice"):
         service.commit(changes)
+
+
+def test_compare_and_set_a_stale_tag_is_told_the_current_one_and_what_has_changed_since(
+    service: ConfigService,
+) -> None:
+    tag = tag_of(service.commit([yaml_put("web", COMMENTED)]).entry("web"))
+    assert tag is not None
+    service.commit([PatchDocument("web", {"listen": 8080}, PatchKind.MERGE)])
+    with pytest.raises(PreconditionFailed) as caught:
+        service.commit([json_put("a", {}), json_put("web", {}, Precondition(frozenset({tag})))])
+    (told,) = caught.value.details
+    entry = service.find_entry(service.snapshot(), "web")
+    assert told["etag"] == f'"1-{(entry.blob_id or "")[:16]}-yaml"'
+    assert (told["version"], told["index"], told["service"]) == (1, 1, "web")
+    diff = str(told["diff"])
+    assert "-listen: 80 # public\n+listen: 8080 # public\n" in diff
+
+
+def test_a_tag_that_names_no_version_is_told_no_diff(service: ConfigService) -> None:
+    service.commit([json_put("web", {})])
+    with pytest.raises(PreconditionFailed) as caught:
+        service.commit([json_put("web", {}, STALE)])
+    assert set(caught.value.details[0]) == {"version", "etag"}
+
+
+def test_if_absent_is_told_what_is_there(service: ConfigService) -> None:
+    service.commit([json_put("web", {})])
+    with pytest.raises(PreconditionFailed) as caught:
+        service.commit([json_put("web", {}, ABSENT)])
+    assert caught.value.details[0]["version"] == 0
