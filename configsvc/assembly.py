@@ -77,7 +77,8 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
             return malformed or gate.rules().violations(paths, tree.documents())
 
         with GitStore.open(settings.repo, create=create, gate=judge_step) as store:
-            yield Instance(store, ConfigService(store, gate=gate, bounds=bounds), gate, bounds)
+            service = ConfigService(store, gate=gate, editor=workers, bounds=bounds)
+            yield Instance(store, service, gate, bounds)
 
 
 def open_door(instance: Instance) -> Door:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 from configsvc.core.errors import DocumentInvalid
 from configsvc.core.names import Format
@@ -19,7 +20,7 @@ from configsvc.store.base import PlanAgain
 from configsvc.store.objects import object_id
 
 QUICK_EDIT_BYTES = 8 << 10
-"""A larger text is edited in the request's own thread only."""
+"""A larger text is edited by a worker, and never in the writer's turn."""
 
 _NO_VALUE = b""
 
@@ -61,16 +62,32 @@ class FingerprintCache:
         return computed
 
 
+class Editor(Protocol):
+    """Where large texts are edited; see `WorkerPool`."""
+
+    def edit(self, old: bytes, format_: Format, value: Value, bounds: Bounds) -> bytes: ...
+
+
+class LocalEditor:
+    """Edits in the thread that asks."""
+
+    def edit(self, old: bytes, format_: Format, value: Value, bounds: Bounds) -> bytes:
+        """Return the text for a document whose value becomes `value`; see `edit_document`."""
+        return edit_document(old, format_, value, bounds=bounds)
+
+
 class Editions:
     """The texts that one change makes of the documents that it meets, by their blob ids.
 
     Args:
         change: Returns the new value for an old one.
+        editor: Edits what is large.
     """
 
-    def __init__(self, change: Callable[[Value], Value], bounds: Bounds) -> None:
+    def __init__(self, change: Callable[[Value], Value], bounds: Bounds, editor: Editor) -> None:
         self._change = change
         self._bounds = bounds
+        self._editor = editor
         self._made: dict[str, Document] = {}
 
     def of(self, old: bytes, format_: Format, blob_id: str, *, may_wait: bool) -> Document:
@@ -87,6 +104,10 @@ class Editions:
         if not may_wait and len(old) > QUICK_EDIT_BYTES:
             raise PlanAgain
         value = self._change(parse_document(old, format_, bounds=self._bounds))
-        data = edit_document(old, format_, value, bounds=self._bounds)
+        editor = self._editor if len(old) > QUICK_EDIT_BYTES else _LOCAL
+        data = editor.edit(old, format_, value, self._bounds)
         made = self._made[blob_id] = Document(format_, data, value)
         return made
+
+
+_LOCAL = LocalEditor()

@@ -36,7 +36,7 @@ from configsvc.service.changes import (
     Rollback,
     SetMeta,
 )
-from configsvc.service.editions import Editions, FingerprintCache
+from configsvc.service.editions import Editions, Editor, FingerprintCache
 from configsvc.service.effects import (
     Edits,
     deleted,
@@ -61,11 +61,13 @@ class Grounds:
 
     Args:
         history: Returns the newest durable state, in which old versions are looked up.
+        editor: Edits large texts.
     """
 
     bounds: Bounds
     fingerprints: FingerprintCache
     history: Callable[[], Snapshot]
+    editor: Editor
 
 
 class Planner:
@@ -89,7 +91,7 @@ class Planner:
         self._changes = changes
         self._rules = rules
         self._expected_revision = expected_revision
-        self._editions = [_editions(change, grounds.bounds) for change in changes]
+        self._editions = [_editions(change, grounds) for change in changes]
         first, _, body = ask.message.partition("\n")
         self._text = None if not first else commit_message(first, body)
         self._is_single = len(changes) == 1
@@ -254,14 +256,15 @@ def refuse_violations(rules: Rules, staged: Staged, sent: SentTexts, may_wait: b
         raise SchemaViolated(f"{violations[0]}{rest}", [each.as_json() for each in violations])
 
 
-def _editions(change: Change, bounds: Bounds) -> Editions | None:
+def _editions(change: Change, grounds: Grounds) -> Editions | None:
+    bounds = grounds.bounds
     match change:
-        case PutDocument():
-            return Editions(lambda old: change.document.value, bounds)
+        case PutDocument(document=document):
+            return Editions(lambda old: document.value, bounds, grounds.editor)
         case PatchDocument(patch=patch, kind=PatchKind.MERGE):
-            return Editions(lambda old: merge_patch(old, patch, bounds=bounds), bounds)
+            return Editions(lambda old: merge_patch(old, patch, bounds=bounds), bounds, grounds.editor)
         case PatchDocument(patch=patch):
-            return Editions(lambda old: apply_patch(old, patch, bounds=bounds), bounds)
+            return Editions(lambda old: apply_patch(old, patch, bounds=bounds), bounds, grounds.editor)
         case _:
             return None
 

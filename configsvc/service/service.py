@@ -23,7 +23,7 @@ from configsvc.documents.meta import Meta
 from configsvc.service.asked import check_names, digest_of
 from configsvc.service.changes import PLAIN, Ask, Change
 from configsvc.service.conflicts import explain
-from configsvc.service.editions import FingerprintCache
+from configsvc.service.editions import Editor, FingerprintCache, LocalEditor
 from configsvc.service.effects import read_meta
 from configsvc.service.landing import land
 from configsvc.service.planning import Grounds, Planner
@@ -73,15 +73,21 @@ class ConfigService:
 
     Args:
         gate: Holds documents to schemas; None: they are held to none.
+        editor: Edits large texts; None: the asking thread does.
     """
 
     def __init__(
-        self, store: ConfigStore, *, gate: SchemaGate | None = None, bounds: Bounds = DEFAULT_BOUNDS
+        self,
+        store: ConfigStore,
+        *,
+        gate: SchemaGate | None = None,
+        editor: Editor | None = None,
+        bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.bounds = bounds
         self._store = store
         self._gate = gate
-        self._grounds = Grounds(bounds, FingerprintCache(), store.snapshot)
+        self._grounds = Grounds(bounds, FingerprintCache(), store.snapshot, editor or LocalEditor())
 
     def snapshot(self) -> Snapshot:
         """Return the newest durable state."""

@@ -16,7 +16,11 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from configsvc.core.reports import Violation
+from configsvc.core.errors import DocumentInvalid
+from configsvc.core.names import Format
+from configsvc.documents.bounds import Bounds
+from configsvc.documents.document import Value
+from configsvc.documents.edit import edit_document
 from configsvc.validation.compiled import check_schema
 from configsvc.validation.frames import receive_frame, send_frame
 from configsvc.validation.judge import judge_value
@@ -43,6 +47,21 @@ class Job:
     schemas: tuple[Schema, ...]
     value: object = None
     is_check: bool = False
+    alarm_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class EditJob:
+    """A document whose text is to be edited; see `edit_document`.
+
+    Args:
+        alarm_s: As of a `Job`.
+    """
+
+    old: bytes
+    format: Format
+    value: Value
+    bounds: Bounds
     alarm_s: float = 10.0
 
 
@@ -84,18 +103,26 @@ def _answer(frame: bytes) -> dict[str, object]:
     try:
         job = pickle.loads(frame)  # noqa: S301 - from the service that started this process
         signal.setitimer(signal.ITIMER_REAL, job.alarm_s)
-        violations = _violations(job)
+        return _edited(job) if isinstance(job, EditJob) else _judged(job)
     except MemoryError:
         return {"trouble": "memory"}
     except RecursionError:
         return {"trouble": "depth"}
     except Exception as error:  # noqa: BLE001 - the edge of the process; the service logs it
         return {"trouble": type(error).__name__}
-    members = [(each.path, each.message, each.pointer) for each in violations]
-    return {"violations": members}
 
 
-def _violations(job: Job) -> list[Violation]:
-    if job.is_check:
-        return [violation for schema in job.schemas for violation in check_schema(schema)]
-    return judge_value(job.value, job.schemas)
+def _judged(job: Job) -> dict[str, object]:
+    violations = (
+        [violation for schema in job.schemas for violation in check_schema(schema)]
+        if job.is_check
+        else judge_value(job.value, job.schemas)
+    )
+    return {"violations": [(each.path, each.message, each.pointer) for each in violations]}
+
+
+def _edited(job: EditJob) -> dict[str, object]:
+    try:
+        return {"text": edit_document(job.old, job.format, job.value, bounds=job.bounds).decode()}
+    except DocumentInvalid as error:
+        return {"refused": error.code, "message": error.message, "details": list(error.details)}

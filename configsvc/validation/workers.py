@@ -1,4 +1,4 @@
-"""A small pool of worker processes in which slow judging runs, within limits of time and memory.
+"""A small pool of worker processes in which what may be slow runs, within limits of time and memory.
 
 A regular expression holds all threads of its process for as long as it takes,
 and nothing but the end of the process stops it.  So what may take long is done
@@ -22,11 +22,22 @@ import threading
 import time
 from collections.abc import Sequence
 
-from configsvc.core.errors import QueueFull, SchemaTooSlow, ServiceClosed, Unavailable
+from configsvc.core.errors import (
+    DocumentInvalid,
+    DocumentTooLarge,
+    EditTooLarge,
+    QueueFull,
+    SchemaTooSlow,
+    ServiceClosed,
+    Unavailable,
+)
+from configsvc.core.names import Format
 from configsvc.core.reports import Violation
+from configsvc.documents.bounds import Bounds
+from configsvc.documents.document import Value
 from configsvc.validation.frames import receive_frame, send_frame
 from configsvc.validation.schemas import Schema
-from configsvc.validation.worker import READY, Job
+from configsvc.validation.worker import READY, EditJob, Job
 
 TIME_LIMIT_S = 0.9
 """Longest that one job may take, in seconds; a caller has its answer within a second."""
@@ -37,6 +48,7 @@ START_LIMIT_S = 30.0
 MAX_WAIT_S = 10.0
 """Longest that a job waits for a free worker, in seconds."""
 
+_REFUSALS = {each.code: each for each in (DocumentTooLarge, EditTooLarge)}
 _LOG = logging.getLogger(__name__)
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[2:]; from configsvc.validation.worker import main; "
@@ -81,7 +93,7 @@ class WorkerPool:
             Unavailable: No worker can be started.
             ServiceClosed: The pool was closed.
         """
-        return self._run(Job(tuple(schemas), value, alarm_s=self._alarm_s))
+        return self._judged(Job(tuple(schemas), value, alarm_s=self._alarm_s))
 
     def check(self, schema: Schema) -> list[Violation]:
         """Return all that is wrong with a schema, as `check_schema` does.
@@ -89,7 +101,22 @@ class WorkerPool:
         Raises:
             As `judge`.
         """
-        return self._run(Job((schema,), is_check=True, alarm_s=self._alarm_s))
+        return self._judged(Job((schema,), is_check=True, alarm_s=self._alarm_s))
+
+    def edit(self, old: bytes, format_: Format, value: Value, bounds: Bounds) -> bytes:
+        """Return the text for a document whose value becomes `value`, as `edit_document` does.
+
+        Raises:
+            DocumentInvalid, EditTooLarge: As `edit_document`; also when it takes too much time or memory.
+            QueueFull, Unavailable, ServiceClosed: No worker could edit it.
+        """
+        answer = self._run(EditJob(old, format_, value, bounds, alarm_s=self._alarm_s))
+        text = answer.get("text")
+        if isinstance(text, str):
+            return text.encode()
+        kind = _REFUSALS.get(str(answer.get("refused")), DocumentInvalid)
+        details = answer.get("details")
+        raise kind(str(answer.get("message")), details if isinstance(details, list) else ())
 
     @property
     def process_ids(self) -> list[int]:
@@ -112,19 +139,23 @@ class WorkerPool:
     def _alarm_s(self) -> float:
         return 2 * self._time_limit_s + 1
 
-    def _run(self, job: Job) -> list[Violation]:
+    def _judged(self, job: Job) -> list[Violation]:
+        violations = self._run(job)["violations"]
+        assert isinstance(violations, list)
+        return [Violation(path, message, pointer) for path, message, pointer in violations]
+
+    def _run(self, job: Job | EditJob) -> dict[str, object]:
         frame = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
         answer = self._ask(frame, job)
         if answer is None:  # it was gone before it could answer: killed from outside, perhaps
             answer = self._ask(frame, job)
         if answer is None:
             raise _too_slow(job, "ended the process that judged")
-        violations = answer.get("violations")
-        if not isinstance(violations, list):
-            raise self._trouble(str(answer.get("trouble")), job)
-        return [Violation(path, message, pointer) for path, message, pointer in violations]
+        if "trouble" in answer:
+            raise self._trouble(str(answer["trouble"]), job)
+        return answer
 
-    def _ask(self, frame: bytes, job: Job) -> dict[str, object] | None:
+    def _ask(self, frame: bytes, job: Job | EditJob) -> dict[str, object] | None:
         """Return what a worker answers, None when it is gone."""
         worker = self._borrow()
         is_well = False
@@ -142,7 +173,7 @@ class WorkerPool:
             self._give_back(worker, is_well=is_well)
         return answer
 
-    def _trouble(self, trouble: str, job: Job) -> SchemaTooSlow:
+    def _trouble(self, trouble: str, job: Job | EditJob) -> SchemaTooSlow | EditTooLarge:
         if trouble == "memory":
             return _too_slow(job, f"takes more than {self._memory_limit_bytes >> 20} MiB of memory")
         if trouble == "depth":
@@ -253,11 +284,13 @@ def _started(memory_limit_bytes: int) -> _Worker:
     return worker
 
 
-def _names(job: Job) -> str:
-    return ", ".join(schema.name for schema in job.schemas)
+def _names(job: Job | EditJob) -> str:
+    return "an edit" if isinstance(job, EditJob) else ", ".join(schema.name for schema in job.schemas)
 
 
-def _too_slow(job: Job, trouble: str) -> SchemaTooSlow:
+def _too_slow(job: Job | EditJob, trouble: str) -> SchemaTooSlow | EditTooLarge:
+    if isinstance(job, EditJob):
+        return EditTooLarge(f"edit: {trouble} (expected: a quick one; send the whole document instead)")
     what = "check" if job.is_check else "judge this document by"
     return SchemaTooSlow(
         f"schema {_names(job)}: {trouble} (expected: one that is quick to {what}; see its patterns and $refs)"

@@ -13,7 +13,7 @@ from configsvc.core.names import Format
 from configsvc.documents.bounds import DEFAULT_BOUNDS
 from configsvc.service import Ask, ConfigService
 from configsvc.service.changes import DeleteSchema, PatchDocument, PatchKind, Rollback
-from configsvc.service.editions import FingerprintCache
+from configsvc.service.editions import FingerprintCache, LocalEditor
 from configsvc.service.planning import Grounds, Planner
 from configsvc.store.base import PlanAgain
 from configsvc.store.memory import MemoryStore
@@ -146,7 +146,7 @@ def test_what_is_slow_is_not_judged_in_the_writers_turn_but_remembered_from_befo
     service = ConfigService(MemoryStore(), gate=gate)
     service.commit([schema_put("web.json", SLOW)])
     view = service.snapshot()
-    grounds = Grounds(DEFAULT_BOUNDS, FingerprintCache(), service.snapshot)
+    grounds = Grounds(DEFAULT_BOUNDS, FingerprintCache(), service.snapshot, LocalEditor())
     planner = Planner(grounds, [json_put("web", {"name": "x"})], Ask(), gate.rules())
     with pytest.raises(PlanAgain):
         planner.plan(view, False)
