@@ -14,7 +14,13 @@ import pytest
 
 from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.core.changes import Author
-from configsvc.core.errors import Conflict, DocumentInvalid, ServiceEnabled, StoreDiverged
+from configsvc.core.errors import (
+    Conflict,
+    DocumentInvalid,
+    SchemaViolated,
+    ServiceEnabled,
+    StoreDiverged,
+)
 from configsvc.door import DoorRefused, ask_door
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
@@ -203,3 +209,29 @@ def test_a_door_in_a_very_deep_folder_works(tmp_path: Path) -> None:
         answer = ask_door(store.git_dir, {"do": "commit"})
     assert answer is not None
     assert answer["changed"] is False
+
+
+def test_edits_by_hand_are_held_to_schemas_and_may_change_them(instance: Instance) -> None:
+    edit(instance.store, ".configsvc/schemas/a.json", '{"properties": {"n": {"type": "integer"}}}\n')
+    edit(instance.store, "a.yaml", "# ours\nn: x\n")
+    with pytest.raises(SchemaViolated, match=r"a\.yaml:2:4: /n: ") as caught:
+        commit(instance)
+    assert [detail["path"] for detail in caught.value.details] == ["a.yaml"]
+    edit(instance.store, "a.yaml", "# ours\nn: 1\n")
+    assert commit(instance) == (2, {"a": 0})
+
+
+@pytest.mark.parametrize(("text", "is_adopted"), [('{"n": 1}\n', True), ('{"n": "x"}\n', False)])
+def test_a_move_of_main_is_held_to_the_schemas_at_each_step(
+    instance: Instance, store: GitStore, text: str, is_adopted: bool
+) -> None:
+    put(store, {".configsvc/schemas/a.json": b'{"properties": {"n": {"type": "integer"}}}\n'})
+    assert store.flush()
+    commit_files(store.root, {"a.json": text})
+    if is_adopted:
+        assert put(store, {"b.json": b"{}\n"}).revision == 4
+        assert instance.service.find_entry(store.snapshot(), "a").version == 0
+    else:
+        with pytest.raises(StoreDiverged, match=r"a\.json:1:7: /n: "):
+            put(store, {"b.json": b"{}\n"})
+        assert store.snapshot().revision == 2
