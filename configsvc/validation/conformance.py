@@ -133,6 +133,8 @@ class Rules:
             SchemaTooSlow: It takes too much time or memory.
             QueueFull, Unavailable, ServiceClosed: No worker could judge it.
         """
+        if self._operator.is_empty and tree.identity(REPOSITORY_FOLDER) is None:
+            return []
         judging = _Judging(self._gate, self._gate.table(tree, self._operator), tree, sent or {}, may_wait)
         asked = {found.service for path in changed if (found := find_document(path)) is not None}
         told = [each for service in sorted(asked) for each in judging.document(service)]

@@ -140,7 +140,7 @@ class OperatorSchemas:
 
 
 def _source(files: dict[str, bytes]) -> SchemaSource:
-    return SchemaSource(OPERATOR_FOLDER, MappingProxyType(files).get)
+    return SchemaSource(OPERATOR_FOLDER, MappingProxyType(files).get, is_empty=not files)
 
 
 def _stamps(folder: Path) -> _Stamps:

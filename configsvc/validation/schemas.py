@@ -44,10 +44,12 @@ class SchemaSource:
         read: Returns the bytes of the file at a path below the folder, None
             when there is none.  In a plan it is the view that is asked, so that
             every file that was looked up is noted, absent ones too.
+        is_empty: Whether it is known that there are no schemas.
     """
 
     folder: str
     read: Read
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

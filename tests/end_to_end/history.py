@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.store.gitrepo import git, run_git
 
 CLEAN_WITHIN_S = 20.0
@@ -56,7 +58,7 @@ def read_history(root: Path) -> History:
 
 
 def read_blobs(root: Path, blob_ids: set[str]) -> dict[str, Any]:
-    """Return what each of these JSON blobs parses to."""
+    """Return what each of these documents parses to."""
     asked = sorted(blob_ids)
     given = run_git(root, "cat-file", "--batch", stdin="".join(f"{each}\n" for each in asked).encode()).stdout
     values = {}
@@ -64,7 +66,7 @@ def read_blobs(root: Path, blob_ids: set[str]) -> dict[str, Any]:
         head, _, given = given.partition(b"\n")
         name, kind, size = head.decode().split(" ")
         assert (name, kind) == (blob_id, "blob")
-        values[blob_id] = json.loads(given[: int(size)])
+        values[blob_id] = _parse(given[: int(size)])
         given = given[int(size) + 1 :]
     return values
 
@@ -75,6 +77,13 @@ def wait_until_clean(root: Path) -> None:
     while status := git(root, "--no-optional-locks", "status", "--porcelain"):
         assert time.monotonic() < give_up_at, f"git status after {CLEAN_WITHIN_S:.0f} s: {status[:2000]}"
         time.sleep(0.05)
+
+
+def _parse(document: bytes) -> Any:
+    try:
+        return json.loads(document)
+    except ValueError:
+        return yaml.safe_load(document)
 
 
 def _count_versions(history: History, lines: list[str]) -> None:
