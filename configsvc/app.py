@@ -20,6 +20,8 @@ from configsvc.api.hosts import find_host_problem
 from configsvc.api.problems import Problem, http_problem, problem_of, render
 from configsvc.api.seed import make_seed_blueprint
 from configsvc.core.errors import ConfigError
+from configsvc.gitdoor.pushers import Pushers
+from configsvc.gitdoor.smart import make_git_blueprint
 from configsvc.service import ConfigService
 from configsvc.service.survey import Survey
 from configsvc.settings import Settings
@@ -32,11 +34,18 @@ _REQUEST_ID = "configsvc.request_id"
 _log = logging.getLogger("configsvc.app")
 
 
-def create_app(service: ConfigService, settings: Settings, *, survey: Survey | None = None) -> Flask:
+def create_app(
+    service: ConfigService,
+    settings: Settings,
+    *,
+    survey: Survey | None = None,
+    pushers: Pushers | None = None,
+) -> Flask:
     """Return the application: every route over `service`.
 
     Args:
         survey: Tells `/readyz` which services do not conform to their schemas.
+        pushers: Told of pushes over HTTP; without it there is no git door.
     """
     app = Flask("configsvc", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -50,6 +59,8 @@ def create_app(service: ConfigService, settings: Settings, *, survey: Survey | N
 
     app.register_blueprint(make_seed_blueprint(service))
     app.register_blueprint(make_health_blueprint(service, survey))
+    if pushers is not None:
+        app.register_blueprint(make_git_blueprint(settings.repo.absolute(), settings, pushers))
     _handle_errors(app)
     _add_headers(app, service)
     app.wsgi_app = AccessLogged(app.wsgi_app)  # type: ignore[method-assign]

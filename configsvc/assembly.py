@@ -11,7 +11,7 @@ from configsvc.core.errors import RequestInvalid
 from configsvc.core.reports import Violation
 from configsvc.core.trees import PathChange
 from configsvc.documents.bounds import Bounds
-from configsvc.door import Door
+from configsvc.door import Answer, Door
 from configsvc.edits import commit_edits
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
@@ -19,6 +19,7 @@ from configsvc.store.gitstore import GitStore
 from configsvc.store.steptree import StepTree
 from configsvc.validation.conformance import SchemaGate
 from configsvc.validation.gate import judge_changes
+from configsvc.validation.layout import path_problem
 from configsvc.validation.operator import OperatorSchemas
 from configsvc.validation.verdicts import SchemaJudge
 from configsvc.validation.workers import WorkerPool
@@ -76,13 +77,17 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
             paths = [change.path for change in changes]
             return malformed or gate.rules().violations(paths, tree.documents())
 
-        with GitStore.open(settings.repo, create=create, gate=judge_step) as store:
+        with GitStore.open(settings.repo, create=create, gate=judge_step, path_problem=path_problem) as store:
             service = ConfigService(store, gate=gate, editor=workers, bounds=bounds)
             yield Instance(store, service, gate, bounds)
 
 
-def open_door(instance: Instance) -> Door:
-    """Return the door by which commands on this machine reach `instance` while it is held."""
+def open_door(instance: Instance, *, more: Mapping[str, Answer] | None = None) -> Door:
+    """Return the door by which commands on this machine reach `instance` while it is held.
+
+    Args:
+        more: Answers to requests beside those of every command.
+    """
 
     def commit(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
         outcome = instance.commit_edits(
@@ -93,7 +98,7 @@ def open_door(instance: Instance) -> Door:
         )
         return outcome_as_json(outcome)
 
-    return Door(instance.store.git_dir, {"commit": commit})
+    return Door(instance.store.git_dir, {"commit": commit, **(more or {})})
 
 
 def outcome_as_json(outcome: Outcome) -> dict[str, object]:

@@ -21,6 +21,9 @@ from configsvc.assembly import open_door, open_instance
 from configsvc.cli.listening import listening_socket
 from configsvc.cli.logs import set_up_logging
 from configsvc.edge.server import Server, make_server
+from configsvc.gitdoor.pushers import Pushers
+from configsvc.gitdoor.receiving import push_answers
+from configsvc.gitdoor.smart import is_git_path
 from configsvc.service import ConfigService
 from configsvc.service.survey import Survey
 from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
@@ -68,17 +71,19 @@ def serve(settings: Settings) -> None:
         RepositoryUnusable: The repository cannot be opened as it is.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    pushers = Pushers()
     # The address first: it costs nothing to find it taken before the repository is opened.
     with (
         listening_socket(settings) as listener,
         open_instance(settings) as instance,
-        open_door(instance),
+        open_door(instance, more=push_answers(instance.store.pushes, pushers)),
         Survey(instance.gate, instance.store.snapshot) as survey,
     ):
         service = instance.service
         server = make_server(
-            create_app(service, settings, survey=survey),
+            create_app(service, settings, survey=survey, pushers=pushers),
             settings,
+            is_streamed=is_git_path,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )

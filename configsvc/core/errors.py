@@ -7,6 +7,7 @@
           DocumentTooLarge
             EditTooLarge          only its whole text can be replaced
         MediaTypeUnsupported
+        RequestTooLarge
       NotFound
         ServiceNotFound
         VersionNotFound
@@ -19,6 +20,7 @@
         PathConflict              the file cannot stand where it should
         RequestIdReused           the request id belongs to another write
         PatchFailed               a pointer leads nowhere, or a test does not hold
+        PushRefused               a push that may not become part of the repository
       PreconditionFailed          compare-and-set: the state is not the one named
         RevisionMismatch          `expected_revision` of a commit is not head
         RevisionUnreached         head is older than `min_revision`
@@ -30,6 +32,7 @@
         OutcomeUnknown            written or not: ask again with the request id
         StoreDiverged             main was moved to history the gate refuses
         QueueFull
+        GitBusy                   as many clones and pushes are under way as there may be
         ServiceClosed
       RepositoryUnusable          the repository cannot be opened as it is
         RepositoryLocked          another process serves it
@@ -85,6 +88,10 @@ class MediaTypeUnsupported(RequestInvalid):
     code = "media-type-unsupported"
 
 
+class RequestTooLarge(RequestInvalid):
+    code = "request-too-large"
+
+
 class NotFound(ConfigError):
     code = "not-found"
 
@@ -133,6 +140,10 @@ class PatchFailed(Conflict):
     code = "patch-failed"
 
 
+class PushRefused(Conflict):
+    code = "push-refused"
+
+
 class PreconditionFailed(ConfigError):
     code = "precondition-failed"
 
@@ -175,6 +186,10 @@ class StoreDiverged(Unavailable):
 
 class QueueFull(Unavailable):
     code = "queue-full"
+
+
+class GitBusy(Unavailable):
+    code = "git-busy"
 
 
 class ServiceClosed(Unavailable):

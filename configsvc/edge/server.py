@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 4096
 FILES_BESIDE_CONNECTIONS = 256
+SPARE_STREAM_THREADS = 4
 
 
 class Server(uvicorn.Server):
@@ -86,6 +87,8 @@ def make_server(
 def _bridge_limits(settings: Settings) -> BridgeLimits:
     return BridgeLimits(
         threads=settings.threads,
+        # Each git process may hold a thread while it computes; the others refuse what comes on top.
+        stream_threads=settings.git_processes + SPARE_STREAM_THREADS,
         max_body_bytes=settings.max_body_bytes,
         max_buffered_bytes=settings.max_buffered_bytes,
         body_timeout_s=settings.body_timeout_s,

@@ -52,6 +52,11 @@ class Settings:
         int, integer(2, 256 * MIB), "Most text in a document, in bytes, its aliases resolved."
     ] = DEFAULT_BOUNDS.max_expanded_bytes
     threads: Annotated[int, integer(1, 256), "Threads that answer requests."] = 32
+    git_processes: Annotated[int, integer(1, 256), "Clones and pushes at one time; 503 beyond."] = 8
+    git_timeout_s: Annotated[float, seconds(1, 86_400), "Seconds that a clone or a push may take."] = 900.0
+    max_push_bytes: Annotated[int, integer(KIB, 16_384 * MIB), "Largest push, in bytes, as it is sent."] = (
+        256 * MIB
+    )
     max_connections: Annotated[int, _COUNT, "Most open connections; 503 beyond."] = 10_000
     max_head_bytes: Annotated[int, integer(KIB, MIB), "Largest head of a request, in bytes."] = 64 * KIB
     max_buffered_bytes: Annotated[

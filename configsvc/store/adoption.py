@@ -8,15 +8,14 @@ nothing more is written and reads stay on the last good head.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from configsvc.core.errors import StoreDiverged, WriteFailed
-from configsvc.core.reports import Violation
-from configsvc.core.trees import PathChange
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed
 from configsvc.store.history import first_parent_commits
@@ -27,12 +26,9 @@ from configsvc.store.reader import ObjectMissing, ObjectReader
 from configsvc.store.refs import RefBusy, RefMoved, RefUnreadable, RefUnsynced, compare_and_set, read_ref
 from configsvc.store.repository import own_folder
 from configsvc.store.state import Head
-from configsvc.store.steptree import StepTree
+from configsvc.store.steptree import Gate, StepTree
 from configsvc.store.trees import Tree
 from configsvc.store.versions import CommitChanges
-
-Gate = Callable[[Sequence[PathChange], StepTree], Sequence[Violation]]
-"""Judges what one commit changed, on the tree it leads to."""
 
 _SHOWN_VIOLATIONS = 20
 _CLOCK_SLACK_S = 2.0
@@ -114,10 +110,20 @@ class MainFollower:
 def make_durable(git_dir: Path, disk: Disk, current: str) -> None:
     """Sync the objects that `main` stands on, and the ref: what is told of them is promised to last.
 
+    Raises:
+        OSError, RefBusy, RefMoved, RefUnsynced: It could not be done.
+    """
+    sync_objects(git_dir, disk)
+    compare_and_set(git_dir, current, current, disk)
+
+
+def sync_objects(git_dir: Path, disk: Disk) -> None:
+    """Sync the objects that others wrote, and their folders.
+
     Only what came since the last time is synced: a mark in our own folder says when that was.
 
     Raises:
-        OSError, RefBusy, RefMoved, RefUnsynced: It could not be done.
+        OSError: It could not be done.
     """
     mark = own_folder(git_dir) / "synced"
     since_s = mark.stat().st_mtime - _CLOCK_SLACK_S if mark.exists() else 0.0
@@ -126,12 +132,12 @@ def make_durable(git_dir: Path, disk: Disk, current: str) -> None:
     folders = {objects, objects / "pack"}
     started = time.time()
     for path in (*packs, *objects.glob("[0-9a-f][0-9a-f]/*")):
-        if path.stat().st_mtime >= since_s:
-            _sync(path)
-            folders.add(path.parent)
+        with contextlib.suppress(FileNotFoundError):  # repacked meanwhile, which syncs what takes its place
+            if path.stat().st_mtime >= since_s:
+                _sync(path)
+                folders.add(path.parent)
     for folder in sorted(folders):
         disk.sync_folder(folder)
-    compare_and_set(git_dir, current, current, disk)
     mark.touch()
     os.utime(mark, (started, started))
 

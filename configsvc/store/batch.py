@@ -19,7 +19,7 @@ from configsvc.store.objects import CommitObject, Objects, add_object
 from configsvc.store.reader import ObjectReader
 from configsvc.store.requests import Landing, RequestTable, request_trailers
 from configsvc.store.state import BatchState, Head, NotedView, StoreSnapshot, encode_path
-from configsvc.store.trees import edited
+from configsvc.store.trees import Tree, edited
 from configsvc.store.versions import CommitChanges
 
 MAX_CLOCK_LEAD_S = 86_400
@@ -34,6 +34,8 @@ class Batch:
         base: Commit id that `main` must hold.
         head: Commit id that it holds afterwards.
         landings: Request ids that this batch brings in.
+        pushed: Tips of pushes that land in it.  Their objects are in the
+            repository already, synced.
     """
 
     base: str
@@ -42,6 +44,24 @@ class Batch:
     objects: Objects
     landings: tuple[Landing, ...]
     new_head: Head
+    pushed: tuple[str, ...] = ()
+
+
+class NextBatch(Exception):
+    """What is to land has to see this batch published first."""
+
+
+@dataclass(slots=True)
+class PendingLanding:
+    """Something else than a write that waits for its turn: it puts its commits on a draft by itself.
+
+    Args:
+        land: Adds commits with `Draft.add`; raises `ConfigError` to refuse,
+            before it has added any.
+    """
+
+    land: Callable[[Draft], Outcome]
+    future: Future[Outcome]
 
 
 @dataclass(slots=True)
@@ -70,28 +90,33 @@ class Draft:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.accepted: list[tuple[Pending, Outcome]] = []
-        self._base = base
+        self.accepted: list[tuple[Pending | PendingLanding, Outcome]] = []
+        self.base = base
+        self.state = BatchState(base, reader)
+        self.head = base.commit_id
+        self.pushed: list[str] = []
         self._requests = requests
-        self._state = BatchState(base, reader)
-        self._head = base.commit_id
-        self._committed_at = commit_time(clock(), base.head.committed_at)
+        self.committed_at = commit_time(clock(), base.head.committed_at)
         self._commits: list[CommitChanges] = []
         self._landings: dict[str, Landing] = {}
 
-    def take(self, pending: Pending) -> None:
-        """Add a write's commit, or note that it changes nothing.
+    def take(self, pending: Pending | PendingLanding) -> None:
+        """Add a write's commit or a push's, or note that it changes nothing.
 
         Raises:
-            ConfigError: The write is refused; the batch goes on without it.
+            ConfigError: It is refused; the batch goes on without it.
+            NextBatch: It cannot be in this batch.
         """
+        if isinstance(pending, PendingLanding):
+            self.accepted.append((pending, pending.land(self)))
+            return
         known = self._known_outcome(pending.write)
         if known is not None:
             self.accepted.append((pending, known))
             return
         plan = pending.plan
-        if plan is None or not pending.view.still_holds(self._state):
-            plan = pending.write.plan(self._state)
+        if plan is None or not pending.view.still_holds(self.state):
+            plan = pending.write.plan(self.state)
         outcome = self._commit(pending.write, plan)
         self.accepted.append((pending, outcome))
         if pending.write.request_id is not None:
@@ -102,11 +127,30 @@ class Draft:
         """Return what has to be made durable, None when no write changed anything."""
         if not self._commits:
             return None
-        head = Head(self._state.revision, self._head, self._committed_at, self._state.root)
+        head = Head(self.state.revision, self.head, self.committed_at, self.state.root)
         landings = tuple(self._landings.values())
         return Batch(
-            self._base.commit_id, self._head, tuple(self._commits), self._state.objects, landings, head
+            base=self.base.commit_id,
+            head=self.head,
+            commits=tuple(self._commits),
+            objects=self.state.objects,
+            landings=landings,
+            new_head=head,
+            pushed=tuple(self.pushed),
         )
+
+    def add(self, commit: CommitChanges, root: Tree, objects: Objects) -> tuple[ServiceVersion, ...]:
+        """Put a commit on top; return the versions that it makes.
+
+        Args:
+            root: Its root tree.
+            objects: What is new with it, the commit itself included.
+        """
+        self.head = commit.commit_id.hex()
+        self.committed_at = max(self.committed_at, commit.committed_at)
+        made = self.state.advance(root, objects, [change.path for change in commit.changes])
+        self._commits.append(commit)
+        return tuple(map(_made, made))
 
     def landings(self) -> tuple[Landing, ...]:
         """Return the request ids taken so far, with their outcomes."""
@@ -131,25 +175,23 @@ class Draft:
             for path, content in plan.edits.items()
         }
         edits = {encode_path(path): blob_id for path, blob_id in blobs.items()}
-        root = edited(self._state.root, edits, self._state.load, objects)
-        if root.id == self._state.root.id:
-            return Outcome(self._state.revision, self._head, (), changed=False)
+        root = edited(self.state.root, edits, self.state.load, objects)
+        if root.id == self.state.root.id:
+            return Outcome(self.state.revision, self.head, (), changed=False)
         commit = CommitObject(
             tree=root.id,
-            parents=(bytes.fromhex(self._head),),
+            parents=(bytes.fromhex(self.head),),
             author=write.author,
             committer=COMMITTER,
-            committed_at=self._committed_at,
+            committed_at=self.committed_at,
             message=plan.full_message(request_trailers(write.request_id, write.digest)),
         )
         identity = add_object(objects, "commit", commit.encode())
-        self._head = identity.hex()
         changes = tuple(
             PathChange(path, None if blob_id is None else FILE, blob_id) for path, blob_id in blobs.items()
         )
-        made = self._state.advance(root, objects, list(blobs))
-        self._commits.append(CommitChanges(identity, self._committed_at, str(write.author), changes))
-        return Outcome(self._state.revision, self._head, tuple(map(_made, made)))
+        made = self.add(CommitChanges(identity, self.committed_at, str(write.author), changes), root, objects)
+        return Outcome(self.state.revision, self.head, made)
 
 
 def commit_time(now_s: float, head_time: int) -> int:

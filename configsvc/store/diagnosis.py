@@ -14,7 +14,7 @@ from configsvc.store.edits import working_edits
 from configsvc.store.gitcommand import ADVISED_GIT, MIN_GIT, GitFailed, git, git_version
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.maintenance import MAX_PACKS
-from configsvc.store.repository import SETTINGS, git_dir_of, local_settings, own_folder
+from configsvc.store.repository import git_dir_of, local_settings, wanted_settings
 
 MAX_FOLDER_ENTRIES = 1000
 """A commit writes the trees on its path, so larger folders make every write below them slow."""
@@ -120,8 +120,7 @@ def _branch(root: Path, git_dir: Path) -> Iterator[Finding]:
 
 def _settings(root: Path, git_dir: Path) -> Iterator[Finding]:
     current = local_settings(root)
-    wanted = SETTINGS | {"core.hookspath": str(own_folder(git_dir) / "hooks")}
-    different = [name for name, value in wanted.items() if current.get(name) != [value]]
+    different = [name for name, values in wanted_settings(git_dir).items() if current.get(name) != values]
     if different:
         yield Finding(
             Level.WARNING,

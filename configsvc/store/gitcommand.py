@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from configsvc.core.errors import RepositoryUnusable
@@ -37,15 +37,39 @@ def environment() -> dict[str, str]:
     return inherited | SETTINGS
 
 
-def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+def bare_environment() -> dict[str, str]:
+    """Return the least environment that a git command of a client may have: none of our own is passed on."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return inherited | SETTINGS
+
+
+def git(
+    root: Path,
+    *arguments: str,
+    stdin: bytes = b"",
+    environ: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+) -> bytes:
     """Return what a git command prints.
 
+    Args:
+        environ: Its environment; None for ours.
+        timeout_s: Seconds it may take.
+
     Raises:
-        GitFailed: It ended with an error.
+        GitFailed: It ended with an error, or took too long.
     """
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], input=stdin, capture_output=True, env=environment(), check=False
-    )
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            input=stdin,
+            capture_output=True,
+            env=environment() if environ is None else environ,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise GitFailed(f"git {arguments[0]}: took longer than {error.timeout:.0f} s") from error
     if done.returncode != 0:
         raise GitFailed(f"git {arguments[0]}: {_last_words(done.stderr)} (exit {done.returncode})")
     return done.stdout

@@ -13,7 +13,7 @@ from configsvc.core.changes import Outcome
 from configsvc.core.errors import RepositoryUnusable
 from configsvc.core.reports import Violation
 from configsvc.core.trees import REGULAR, PathChange
-from configsvc.store.adoption import Gate, MainFollower, load_root, make_durable
+from configsvc.store.adoption import MainFollower, load_root, make_durable
 from configsvc.store.base import StoreStatus, Write
 from configsvc.store.disk import Disk
 from configsvc.store.follower import Follower
@@ -22,13 +22,15 @@ from configsvc.store.log import LocalLog
 from configsvc.store.maintenance import Maintenance
 from configsvc.store.opening import load_index, load_landings
 from configsvc.store.publisher import Publisher
+from configsvc.store.pushes import Pushes, PushRules
+from configsvc.store.pushscan import PathProblem
 from configsvc.store.reader import DEFAULT_CACHE_BYTES, ObjectReader
 from configsvc.store.recovery import recover
 from configsvc.store.refs import RefBusy, RefMoved, RefUnsynced, read_ref
 from configsvc.store.repository import create_repository, git_dir_of, needs_creation, own_folder, pin_settings
 from configsvc.store.requests import RequestTable
 from configsvc.store.state import Head, StoreSnapshot, encode_path
-from configsvc.store.steptree import StepTree
+from configsvc.store.steptree import Gate, StepTree
 from configsvc.store.trees import find_entry
 from configsvc.store.versionfile import save_versions
 from configsvc.store.worktree import WorkTree
@@ -45,6 +47,11 @@ def accept_all(changes: Sequence[PathChange], tree: StepTree) -> Sequence[Violat
     return ()
 
 
+def accept_any_path(path: str) -> str | None:
+    """Return no problem: the rule for names of a store that is given none."""
+    return None
+
+
 class GitStore:
     """A `ConfigStore` whose state is branch main of a git working tree.
 
@@ -57,6 +64,7 @@ class GitStore:
         git_dir: Path,
         *,
         gate: Gate,
+        path_problem: PathProblem,
         disk: Disk,
         cache_bytes: int,
         on_step: Callable[[str], None],
@@ -85,6 +93,10 @@ class GitStore:
             on_idle=self._save_when_due,
             on_step=on_step,
         )
+        rules = PushRules(gate, path_problem)
+        self.pushes = Pushes(
+            root, git_dir, self._publisher, self._reader, rules, disk, self._writer.submit_landing
+        )
         self._follower = Follower(self._worktree, is_busy=self._writer.is_busy)
         self._maintenance = Maintenance(root, git_dir, exclusively=self._writer.exclusively)
         self._held = ExitStack()
@@ -96,6 +108,7 @@ class GitStore:
         *,
         create: bool = True,
         gate: Gate = accept_all,
+        path_problem: PathProblem = accept_any_path,
         disk: Disk | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         on_step: Callable[[str], None] = lambda step: None,
@@ -105,7 +118,9 @@ class GitStore:
         Args:
             create: Make the repository when the folder is missing, empty, or
                 holds nothing but a README.
-            gate: Judges commits that something else put on `main`.
+            gate: Judges commits that something else made: a push, or what
+                another program put on `main`.
+            path_problem: Tells why no file may have a path, on any branch.
             on_step: Called with the name of each step of a batch, after it.
 
         Raises:
@@ -122,7 +137,13 @@ class GitStore:
                 logger.warning("recovery: %s", finding)
             pin_settings(root, git_dir)
             store = cls(
-                root, git_dir, gate=gate, disk=disk or Disk(), cache_bytes=cache_bytes, on_step=on_step
+                root,
+                git_dir,
+                gate=gate,
+                path_problem=path_problem,
+                disk=disk or Disk(),
+                cache_bytes=cache_bytes,
+                on_step=on_step,
             )
             store._held = held.pop_all()
         store._follower.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from configsvc.core.changes import COMMITTER
 from configsvc.core.trees import PathChange
 from configsvc.store.gitcommand import stream_records
 from configsvc.store.versions import CommitChanges
@@ -46,7 +47,9 @@ def first_parent_commits(root: Path, head: str, after: str | None = None) -> Ite
 
 
 def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, str]]:
-    """Yield (commit id, message) of the newest first-parent commits, newest first.
+    """Yield (commit id, message) of the writer's own among the newest first-parent commits, newest first.
+
+    What others committed may say anything.
 
     Args:
         limit: How many are looked at.
@@ -60,9 +63,13 @@ def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, st
         "--no-color",
         "--encoding=UTF-8",
     )
-    for record in stream_records(root, (*arguments, f"--max-count={limit}", "--format=%H%n%B", head, "--")):
-        commit_id, _, message = record.decode("utf-8", "replace").partition("\n")
-        yield commit_id, message
+    for record in stream_records(
+        root, (*arguments, f"--max-count={limit}", "--format=%H %ce%n%B", head, "--")
+    ):
+        first, _, message = record.decode("utf-8", "replace").partition("\n")
+        commit_id, _, committer = first.partition(" ")
+        if committer == COMMITTER.email:
+            yield commit_id, message
 
 
 def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:

@@ -120,17 +120,11 @@ class LocalLog:
         return self._land(batch, expected=batch.head) if current == batch.head else Fate.LOST
 
     def _land(self, batch: Batch, *, expected: str) -> Fate:
-        pack = build_pack(batch.objects)
-        self._on_step("built")
         try:
-            with self._marked(pack.name):
-                made = write_pack(self._packs, pack, self._disk)
-                self._on_step("packed")
-                try:
-                    self._move_main(expected, batch.head)
-                except (RefMoved, RefUnreadable, RefBusy):
-                    self._disk.discard(*made)
-                    raise
+            if batch.objects:
+                self._land_pack(batch, expected)
+            else:  # a push that lands as it is: its objects are there, and synced
+                self._move_main(expected, batch.head)
         except (RefMoved, RefUnreadable):
             return Fate.LOST
         except RefUnsynced:
@@ -143,6 +137,18 @@ class LocalLog:
             raise WriteFailed(f"disk: {error.strerror or error}; nothing was written") from error
         self._on_step("landed")
         return Fate.LANDED
+
+    def _land_pack(self, batch: Batch, expected: str) -> None:
+        pack = build_pack(batch.objects)
+        self._on_step("built")
+        with self._marked(pack.name):
+            made = write_pack(self._packs, pack, self._disk)
+            self._on_step("packed")
+            try:
+                self._move_main(expected, batch.head)
+            except (RefMoved, RefUnreadable, RefBusy):
+                self._disk.discard(*made)
+                raise
 
     @contextlib.contextmanager
     def _marked(self, name: str) -> Iterator[None]:

@@ -37,6 +37,8 @@ class Publisher:
     ) -> None:
         self.index = index
         self.requests = requests
+        self.foreign_moves = 0
+        """How often `main` moved onto commits that the writer has not made."""
         self._reader = reader
         self._on_publish = on_publish
         self._snapshot = StoreSnapshot(head, index, reader)
@@ -55,10 +57,21 @@ class Publisher:
         for identity, (kind, content) in batch.objects.items():
             if kind == "blob":
                 self._reader.keep(identity, content)
-        self.advance(batch.commits, batch.new_head, batch.landings)
+        self.advance(batch.commits, batch.new_head, batch.landings, is_foreign=bool(batch.pushed))
 
-    def advance(self, commits: Iterable[CommitChanges], head: Head, landings: Iterable[Landing] = ()) -> None:
-        """Move what is visible on to `head`, whose commits since are given in order."""
+    def advance(
+        self,
+        commits: Iterable[CommitChanges],
+        head: Head,
+        landings: Iterable[Landing] = (),
+        *,
+        is_foreign: bool = True,
+    ) -> None:
+        """Move what is visible on to `head`, whose commits since are given in order.
+
+        Args:
+            is_foreign: Whether there are commits of others among what `head` reaches now.
+        """
         paths: dict[str, None] = {}
         for commit in commits:
             self.index.feed(commit)
@@ -67,6 +80,7 @@ class Publisher:
         self._note_times(paths)
         # The index is ahead of the head for a moment; readers look no further than their head.
         self._snapshot = StoreSnapshot(head, self.index, self._reader)
+        self.foreign_moves += is_foreign  # after the head: see `Landing`
         self._on_publish(paths)
 
     def _note_times(self, paths: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from configsvc.core.changes import COMMITTER
@@ -15,6 +15,7 @@ from configsvc.core.names import ATTRIBUTES, ATTRIBUTES_FILE
 from configsvc.store.batch import commit_time
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import MIN_GIT, GitFailed, git, git_version
+from configsvc.store.hooks import write_hooks
 from configsvc.store.objects import CommitObject, Objects, add_object
 from configsvc.store.packs import build_pack, write_pack
 from configsvc.store.refs import MAIN, RefUnreadable, compare_and_set, read_ref
@@ -25,9 +26,27 @@ SETTINGS = {
     "gc.packrefs": "false",
     "maintenance.auto": "false",
     "receive.autogc": "false",
+    "receive.advertiseatomic": "false",
+    "receive.advertisepushoptions": "false",
+    # What may be forced or deleted is decided by the service, which pre-receive asks.
+    "receive.denynonfastforwards": "false",
+    "receive.denydeletes": "false",
+    "receive.denycurrentbranch": "refuse",
+    "receive.denydeletecurrent": "refuse",
+    "receive.fsckobjects": "true",
+    "receive.maxinputsize": "256m",
     "receive.unpacklimit": "1",
-    "receive.denynonfastforwards": "true",
-    "receive.denydeletes": "true",
+    "receive.updateserverinfo": "false",
+    "transfer.unpacklimit": "1",
+    "uploadpack.allowfilter": "true",
+    # Protocol 2 lets a client ask for any object; a partial clone needs that of protocol 0 too.
+    "uploadpack.allowanysha1inwant": "true",
+    "uploadpackfilter.sparse:oid.allow": "false",
+    # Bounds on the memory of a git process: what is larger is streamed, deltas are searched little by little.
+    "core.bigfilethreshold": "16m",
+    "pack.threads": "1",
+    "pack.windowmemory": "32m",
+    "pack.deltacachesize": "32m",
     "fetch.writecommitgraph": "false",
     "core.fsync": "all",
     "core.usereplacerefs": "false",
@@ -41,22 +60,13 @@ SETTINGS = {
 }
 """git settings that the store relies on, pinned each time it is opened."""
 
-_HOOK = """#!/bin/sh
-# Written by configsvc at each start; changes are lost.
-# main moves only through configsvc's writer, which does not run this hook.
-[ "$1" = prepared ] || exit 0
-while read -r old new ref; do
-    # git reset may "move" main to where it is; a deletion has nothing but zeros on both sides.
-    case "$old" in *[!0]*) [ "$old" = "$new" ] && continue ;; esac
-    if [ "$ref" = refs/heads/main ]; then
-        echo "configsvc: main moves only through configsvc." >&2
-        echo "configsvc: run 'configsvc commit' to take the edits made here through its checks." >&2
-        exit 1
-    fi
-done
-exit 0
-"""
-
+MULTIPLE_SETTINGS = {
+    # Where a push is the writer's business, and not git's.
+    "receive.procreceiverefs": ("refs/for/main", "refs/heads/main"),
+    # What is nobody's but this machine's: a person's stash, say.
+    "uploadpack.hiderefs": ("refs", "!refs/heads", "!refs/tags"),
+}
+"""The same for settings that have several values, in this order."""
 
 # Where a repository is made before it is given its place.
 _MAKING = ".git.new"
@@ -148,17 +158,25 @@ def pin_settings(root: Path, git_dir: Path) -> None:
         raise RepositoryUnusable(
             f"git version: {'.'.join(map(str, version))} (expected: >= {'.'.join(map(str, MIN_GIT))})"
         )
-    hooks = own_folder(git_dir) / "hooks"
-    hooks.mkdir(parents=True, exist_ok=True)
-    _write_hook(hooks / "reference-transaction")
-    wanted = SETTINGS | {"core.hookspath": str(hooks)}
     try:
+        write_hooks(own_folder(git_dir) / "hooks")
         current = local_settings(root)
-        for name, value in wanted.items():
-            if current.get(name) != [value]:
-                git(root, "config", "--local", "--replace-all", name, value)
-    except GitFailed as error:
+        wanted = wanted_settings(git_dir)
+        for name, values in wanted.items():
+            if name in current and current[name] != values:
+                git(root, "config", "--local", "--replace-all", name, values[0])
+                for value in values[1:]:
+                    git(root, "config", "--local", "--add", name, value)
+        _append_settings(git_dir, {name: wanted[name] for name in wanted if name not in current})
+    except (GitFailed, OSError) as error:
         raise RepositoryUnusable(f"repository: {root}: {error}") from error
+
+
+def wanted_settings(git_dir: Path) -> dict[str, list[str]]:
+    """Return every git setting that is pinned, with its values in order."""
+    wanted = {name: [value] for name, value in SETTINGS.items()}
+    wanted |= {name: list(values) for name, values in MULTIPLE_SETTINGS.items()}
+    return wanted | {"core.hookspath": [str(own_folder(git_dir) / "hooks")]}
 
 
 def sync_everything(root: Path) -> None:
@@ -226,19 +244,21 @@ def local_settings(root: Path) -> dict[str, list[str]]:
     return settings
 
 
-def _settings_as_text() -> str:
-    """Return the pinned settings in git's format: one write where `git config` would be a process each."""
-    sections: dict[str, str] = {}
-    for name, value in SETTINGS.items():
-        section, _, key = name.partition(".")
-        sections[section] = sections.get(section, f"[{section}]\n") + f"\t{key} = {value}\n"
-    return "".join(sections.values())
-
-
-def _write_hook(path: Path) -> None:
-    if path.exists() and path.read_text() == _HOOK and os.access(path, os.X_OK):
+def _append_settings(git_dir: Path, settings: Mapping[str, Sequence[str]]) -> None:
+    """Add settings that are not there yet: one write where `git config` would be a process each."""
+    if not settings:
         return
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(_HOOK)
-    temporary.chmod(0o755)
-    temporary.rename(path)
+    text = "".join(_setting_as_text(name, values) for name, values in settings.items())
+    config, lock = git_dir / "config", git_dir / "config.lock"
+    disk = Disk()
+    disk.write(lock, config.read_bytes().rstrip(b"\n") + b"\n" + text.encode(), exclusive=True)
+    lock.rename(config)
+
+
+def _setting_as_text(name: str, values: Sequence[str]) -> str:
+    """Return a setting in the format of git-config(1)."""
+    section, _, rest = name.partition(".")
+    subsection, _, key = rest.rpartition(".")
+    head = f'[{section} "{subsection}"]\n' if subsection else f"[{section}]\n"
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return head + "".join(f'\t{key} = "{value}"\n' for value in quoted)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Protocol
 
 from configsvc.core.names import Format, document_path, find_document
-from configsvc.core.trees import FOLDER, REGULAR
-from configsvc.store.reader import ObjectReader
+from configsvc.core.reports import Violation
+from configsvc.core.trees import FOLDER, REGULAR, PathChange
 from configsvc.store.state import StoreSnapshot, decoded_names, encode_path
 from configsvc.store.trees import Tree, find_entry, find_folder
+
+
+class ObjectSource(Protocol):
+    """Objects by their 20-byte ids."""
+
+    def read(self, identity: bytes) -> bytes:
+        """Return the content of an object."""
+
+    def size(self, identity: bytes) -> int:
+        """Return the size of an object in bytes."""
 
 
 class StepTree:
     """Names, modes and contents below one root tree; see `validation.gate.TreeReader`."""
 
-    def __init__(self, root: Tree, reader: ObjectReader) -> None:
+    def __init__(self, root: Tree, reader: ObjectSource) -> None:
         self._root = root
         self._reader = reader
 
@@ -99,3 +110,7 @@ class StepDocuments:
                 yield found.service
             elif not name.startswith(".") and self._tree.mode(path) == FOLDER:
                 yield from self._below(f"{path}/")
+
+
+Gate = Callable[[Sequence[PathChange], StepTree], Sequence[Violation]]
+"""Judges what one commit changed, on the tree it leads to."""

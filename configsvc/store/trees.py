@@ -9,11 +9,11 @@ loaded when they are first entered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from configsvc.core.errors import PathConflict
-from configsvc.core.trees import FILE, FOLDER
+from configsvc.core.trees import EXECUTABLE, FILE, FOLDER
 from configsvc.store.objects import Objects, add_object, object_id
 
 Load = Callable[[bytes], bytes]
@@ -21,7 +21,6 @@ Load = Callable[[bytes], bytes]
 
 _ID_BYTES = 20
 _FOLDER_MODE = b"40000"
-_FILE_MODE = b"100644"
 _UNSEALED = b""
 
 
@@ -37,6 +36,7 @@ class Edit(NamedTuple):
 
     parts: list[bytes]
     blob_id: bytes | None
+    mode: int = FILE
 
 
 class Tree:
@@ -86,11 +86,13 @@ class Tree:
         self._folders[name] = tree
         return tree
 
-    def with_entry(self, name: bytes, identity: bytes, child: Tree | None = None) -> Tree:
+    def with_entry(
+        self, name: bytes, identity: bytes, child: Tree | None = None, file_mode: int = FILE
+    ) -> Tree:
         """Return this folder, not yet sealed, with `name` set to a file or to the folder `child`."""
         raw, starts = self.raw, self._starts
         start = starts.get(name)
-        mode = _FILE_MODE if child is None else _FOLDER_MODE
+        mode = b"%o" % file_mode if child is None else _FOLDER_MODE
         if start is not None and raw.startswith(mode + b" ", start):
             place = start + len(mode) + len(name) + 2
             raw = raw[:place] + identity + raw[place + _ID_BYTES :]
@@ -143,7 +145,14 @@ def find_folder(root: Tree, path: bytes, load: Load) -> Tree | None:
     return folder
 
 
-def edited(root: Tree, edits: Mapping[bytes, bytes | None], load: Load, objects: Objects) -> Tree:
+def edited(
+    root: Tree,
+    edits: Mapping[bytes, bytes | None],
+    load: Load,
+    objects: Objects,
+    *,
+    executable: Collection[bytes] = (),
+) -> Tree:
     """Return `root` with files set to blobs, or removed.
 
     Folders come into being with their first file and go with their last.
@@ -151,12 +160,16 @@ def edited(root: Tree, edits: Mapping[bytes, bytes | None], load: Load, objects:
     Args:
         edits: Path to 20-byte blob id; None removes the file, which need not exist.
         objects: Receives every tree object of the result that is new.
+        executable: Paths among the edits whose files are programs.
 
     Raises:
         PathConflict: A file stands where a folder is needed or the other way
             round, or a name differs from an existing one only by case.
     """
-    parted = [Edit(path.split(b"/"), blob_id) for path, blob_id in edits.items()]
+    parted = [
+        Edit(path.split(b"/"), blob_id, EXECUTABLE if path in executable else FILE)
+        for path, blob_id in edits.items()
+    ]
     return _edit(root, parted, 0, load, objects) or EMPTY_TREE
 
 
@@ -201,9 +214,9 @@ def _with_file(folder: Tree, edit: Edit) -> Tree:
         _refuse_case_collision(folder, edit.parts)
     elif entry.mode == FOLDER:
         raise _conflict(edit.parts, "is a folder (expected: a file)")
-    if edit.blob_id is None or entry == (FILE, edit.blob_id):
+    if edit.blob_id is None or entry == (edit.mode, edit.blob_id):
         return folder
-    return folder.with_entry(name, edit.blob_id)
+    return folder.with_entry(name, edit.blob_id, file_mode=edit.mode)
 
 
 def _with_file_removed(folder: Tree, parts: list[bytes]) -> Tree:

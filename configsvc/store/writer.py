@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from configsvc.core.changes import Outcome
 from configsvc.core.errors import ConfigError, OutcomeUnknown, QueueFull, ServiceClosed, WriteFailed
 from configsvc.store.base import PlanAgain, Write
-from configsvc.store.batch import Batch, Draft, Pending
+from configsvc.store.batch import Batch, Draft, NextBatch, Pending, PendingLanding
 from configsvc.store.log import CommitLog, Fate
 from configsvc.store.publisher import Publisher
 from configsvc.store.reader import ObjectReader
@@ -25,6 +25,8 @@ MAX_QUEUE = 4096
 TICK_S = 1.0
 """How often an idle writer looks whether `main` moved or a failed disk is back, in seconds."""
 _MAX_ATTEMPTS = 3
+
+Waiting = Pending | PendingLanding
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Writer:
         self._problem: ConfigError | None = None
         self._closed = False
         self._landing = False
-        self._queue: deque[Pending] = deque()
+        self._queue: deque[Waiting] = deque()
         self._queued = threading.Condition()  # guards the queue and `_closed`
         self._turn = threading.Lock()  # held while a batch is written, and by `exclusively`
         self._thread = threading.Thread(target=self._run, name="configsvc-writer", daemon=True)
@@ -91,14 +93,27 @@ class Writer:
                 return future
             # The request id may be that of a write in flight, which makes this no refusal.
             plan = None
+        self._enqueue(Pending(write, future, plan, view))
+        return future
+
+    def submit_landing(self, land: Callable[[Draft], Outcome]) -> Future[Outcome]:
+        """Queue what puts commits on a draft by itself; see `PendingLanding`.
+
+        Raises:
+            QueueFull, ServiceClosed: As for a write.
+        """
+        future: Future[Outcome] = Future()
+        self._enqueue(PendingLanding(land, future))
+        return future
+
+    def _enqueue(self, item: Waiting) -> None:
         with self._queued:
             if self._closed:
                 raise ServiceClosed("write: the service is shutting down (expected: try again elsewhere)")
             if len(self._queue) >= MAX_QUEUE:
                 raise QueueFull(f"write: {len(self._queue)} writes wait already (expected: < {MAX_QUEUE})")
-            self._queue.append(Pending(write, future, plan, view))
+            self._queue.append(item)
             self._queued.notify()
-        return future
 
     def exclusively(self, task: Callable[[], None]) -> None:
         """Run `task` while no batch is written."""
@@ -147,8 +162,11 @@ class Writer:
         self._problem = None
         self._on_idle()
 
-    def _land(self, pending: list[Pending]) -> None:
-        pending = [item for item in pending if item.future.set_running_or_notify_cancel()]
+    def _land(self, pending: list[Waiting]) -> None:
+        # One that had to wait for the batch before is running already.
+        pending = [
+            item for item in pending if item.future.running() or item.future.set_running_or_notify_cancel()
+        ]
         for _ in range(_MAX_ATTEMPTS):
             try:
                 self._get_ready()
@@ -181,13 +199,16 @@ class Writer:
         if fate is Fate.LANDED:
             self._publisher.apply(batch)
 
-    def _attempt(self, pending: list[Pending]) -> bool:
+    def _attempt(self, pending: list[Waiting]) -> bool:
         """Land `pending` and answer; return False when `main` moved and nothing was done."""
         draft = Draft(self._publisher.snapshot(), self._reader, self._publisher.requests)
-        refused: list[tuple[Pending, Exception]] = []
+        refused: list[tuple[Waiting, Exception]] = []
+        deferred: list[Waiting] = []
         for item in pending:
             try:
                 draft.take(item)
+            except NextBatch:
+                deferred.append(item)
             except (ConfigError, PlanAgain) as error:
                 refused.append((item, error))
             except Exception as error:
@@ -209,6 +230,8 @@ class Writer:
             self._publisher.apply(batch)
             self._problem = None
         self._on_step("published")
+        with self._queued:
+            self._queue.extendleft(reversed(deferred))
         # Refusals wait for the batch too: they were judged on the state it makes.
         for item, refusal in refused:
             item.future.set_exception(refusal)
@@ -217,7 +240,7 @@ class Writer:
         self._on_step("answered")
         return True
 
-    def _refuse(self, pending: list[Pending], error: Exception) -> None:
+    def _refuse(self, pending: list[Waiting], error: Exception) -> None:
         for item in pending:
             if not item.future.done():
                 item.future.set_exception(error)

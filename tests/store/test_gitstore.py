@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from configsvc.core.changes import ANONYMOUS, Plan
+from configsvc.core.changes import ANONYMOUS, COMMITTER, Plan
 from configsvc.core.errors import OutcomeUnknown, RepositoryUnusable, RequestIdReused, WriteFailed
 from configsvc.store import adoption
 from configsvc.store.base import Write
 from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import SETTINGS
 from tests.store.gitrepo import (
+    IDENTITY,
     NO_HOOKS,
     assert_sound,
     commit_files,
@@ -124,12 +125,18 @@ def test_a_request_id_reused_for_another_write_after_a_restart_is_refused(root: 
         put(store, {"b.json": b"1"}, request_id="1", digest="of b")
 
 
-def test_a_request_id_in_an_adopted_commit_is_known(root: Path) -> None:
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_request_id_in_an_adopted_commit_is_known_when_a_server_made_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, is_ours: bool
+) -> None:
     with GitStore.open(root) as store:
         put(store, {"a.json": b"1"})
+        committer = COMMITTER.email if is_ours else "eve@example.com"
+        monkeypatch.setitem(IDENTITY, "GIT_COMMITTER_EMAIL", committer)
         moved = commit_files(root, {"b.json": "1"}, "By another tool\n\nConfig-Request-Id: theirs")
         wait_until(lambda: store.snapshot().commit_id == moved)
-        assert put(store, {"b.json": b"2"}, request_id="theirs", digest="").commit_id == moved
+        outcome = put(store, {"b.json": b"2"}, request_id="theirs", digest="")
+    assert (outcome.commit_id == moved) == is_ours
 
 
 def test_a_message_with_a_scissors_line_does_not_hide_its_request_id(root: Path) -> None:

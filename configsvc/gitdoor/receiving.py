@@ -1,0 +1,69 @@
+"""What the hooks of a push ask the service, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from configsvc.core.changes import Author, Outcome
+from configsvc.core.errors import RequestInvalid
+from configsvc.door import Answer
+from configsvc.gitdoor.admission import EVERYTHING, Action, may, refused_changes
+from configsvc.gitdoor.pushers import Pushers
+from configsvc.store.pushes import Pushes
+from configsvc.store.pushtypes import Pusher, RefUpdate
+
+_SHOWN_VERSIONS = 20
+
+
+def push_answers(pushes: Pushes, pushers: Pushers) -> Mapping[str, Answer]:
+    """Return the answers of a door to the hooks of pushes."""
+
+    def judge(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
+        quarantine = request.get("quarantine")
+        if not isinstance(quarantine, str):
+            raise RequestInvalid("quarantine: missing (expected: a folder, or empty)")
+        pushes.judge(_updates(request), quarantine, _pusher(pushers, request, author))
+        return {"message": ""}
+
+    def land(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
+        updates = _updates(request)
+        if len(updates) != 1:
+            raise RequestInvalid(f"updates: {len(updates)} (expected: 1)")
+        outcome = pushes.land(updates[0], _pusher(pushers, request, author))
+        return {"message": describe(outcome)}
+
+    return {"judge-push": judge, "land-push": land}
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what a pusher is told of a landing."""
+    if not outcome.changed:
+        return f"nothing to land: all of it is on main (revision {outcome.revision})"
+    lines = [f"landed as revision {outcome.revision}, commit {outcome.commit_id[:12]}"]
+    shown = outcome.versions[:_SHOWN_VERSIONS]
+    lines += [
+        f"  {made.service} version {made.version}{' (deleted)' if made.deleted else ''}" for made in shown
+    ]
+    if len(outcome.versions) > len(shown):
+        lines.append(f"  ... and {len(outcome.versions) - len(shown)} more")
+    return "\n".join(lines)
+
+
+def _pusher(pushers: Pushers, request: Mapping[str, object], unix_user: Author) -> Pusher:
+    principal = pushers.find(str(request.get("push", "")), unix_user)
+    return Pusher(principal, partial(refused_changes, principal), partial(_may_replace, principal))
+
+
+def _may_replace(principal: Author, owner: str | None) -> bool:
+    return owner == str(principal) or may(principal, Action.ADMINISTER, EVERYTHING)
+
+
+def _updates(request: Mapping[str, object]) -> list[RefUpdate]:
+    given = request.get("updates")
+    if not isinstance(given, list) or not all(
+        isinstance(each, list) and len(each) == 3 and all(isinstance(part, str) for part in each)
+        for each in given
+    ):
+        raise RequestInvalid("updates: malformed (expected: a list of [old, new, ref])")
+    return [RefUpdate(*each) for each in given]

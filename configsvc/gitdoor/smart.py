@@ -1,0 +1,185 @@
+"""git's smart HTTP protocol (gitprotocol-http(5)): four requests, each one git process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from flask import Blueprint, Response, request
+from werkzeug.wsgi import get_input_stream
+
+from configsvc.core.changes import Author
+from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, Unavailable
+from configsvc.gitdoor.admission import principal_of
+from configsvc.gitdoor.inflating import read_chunks
+from configsvc.gitdoor.process import GitProcess
+from configsvc.gitdoor.pushers import VARIABLE, Pushers
+from configsvc.settings import Settings
+
+PREFIX = "/config-repo.git"
+MAX_FETCH_REQUEST_BYTES = 32 << 20
+"""Largest request to fetch, unpacked: some 600,000 ids that the client has."""
+SERVICES = ("git-upload-pack", "git-receive-pack")
+_PROTOCOL = re.compile(r"version=([012])")
+_MAX_PROTOCOL_CHARS = 200
+_UNCACHED = {
+    "Cache-Control": "no-cache, max-age=0, must-revalidate",
+    "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
+    "Pragma": "no-cache",
+}
+
+_log = logging.getLogger("configsvc.git")
+
+
+def is_git_path(path: str) -> bool:
+    """Return whether a request for `path` is one of a git client, whose body is streamed."""
+    return path.startswith(PREFIX + "/")
+
+
+def make_git_blueprint(root: Path, settings: Settings, pushers: Pushers) -> Blueprint:
+    """Return the blueprint of `/config-repo.git` for the repository at `root`."""
+    door = SmartHttp(root, settings, pushers)
+    blueprint = Blueprint("git", __name__)
+    blueprint.add_url_rule(f"{PREFIX}/info/refs", "refs", door.refs, methods=["GET"])
+    blueprint.add_url_rule(f"{PREFIX}/git-upload-pack", "fetch", door.fetch, methods=["POST"])
+    blueprint.add_url_rule(f"{PREFIX}/git-receive-pack", "push", door.push, methods=["POST"])
+    return blueprint
+
+
+@dataclass
+class SmartHttp:
+    """Answers git clients.
+
+    Args:
+        pushers: Told of each push, so that the hooks can ask who it is of.
+    """
+
+    root: Path
+    settings: Settings
+    pushers: Pushers
+
+    def __post_init__(self) -> None:
+        self._slots = threading.BoundedSemaphore(self.settings.git_processes)
+
+    def refs(self) -> Response:
+        """Answer what there is to fetch, or to push to."""
+        service = request.args.get("service", "")
+        if service not in SERVICES or len(request.args) != 1:
+            raise NotFound("service: none of git's smart ones (expected: ?service=git-upload-pack)")
+        environ = self._environ()
+        arguments = [service.removeprefix("git-"), "--stateless-rpc", "--http-backend-info-refs", "."]
+        head = b"" if environ.get("GIT_PROTOCOL") == "version=2" else _announcement(service)
+        running = self._started(principal_of(request.environ), arguments, environ)
+        running.git.feed(())
+        return _response(running, f"application/x-{service}-advertisement", head)
+
+    def fetch(self) -> Response:
+        """Answer the objects that a client asks for."""
+        return self._answer("git-upload-pack", [], MAX_FETCH_REQUEST_BYTES)
+
+    def push(self) -> Response:
+        """Take the objects of a client, and answer what became of its refs."""
+        limit = ["-c", f"receive.maxInputSize={self.settings.max_push_bytes}"]
+        return self._answer("git-receive-pack", limit, self.settings.max_push_bytes + (1 << 20))
+
+    def _answer(self, service: str, options: list[str], max_bytes: int) -> Response:
+        if request.mimetype != f"application/x-{service}-request":
+            raise MediaTypeUnsupported(
+                f"Content-Type: {request.mimetype[:80]!a} (expected: application/x-{service}-request)"
+            )
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        body = cast(BinaryIO, get_input_stream(request.environ, safe_fallback=False))
+        arguments = [*options, service.removeprefix("git-"), "--stateless-rpc", "."]
+        running = self._started(principal_of(request.environ), arguments, self._environ())
+        try:
+            running.git.feed(read_chunks(body, encoding, max_bytes=max_bytes))
+        except BaseException:
+            running.close()
+            raise
+        return _response(running, f"application/x-{service}-result")
+
+    def _environ(self) -> dict[str, str]:
+        return _protocol(request.headers.get("Git-Protocol", ""))
+
+    def _started(self, principal: Author, arguments: list[str], environ: Mapping[str, str]) -> Running:
+        with contextlib.ExitStack() as held:
+            if not self._slots.acquire(blocking=False):
+                raise GitBusy(
+                    f"git: {self.settings.git_processes} clones and pushes are under way (expected: fewer)"
+                )
+            held.callback(self._slots.release)
+            more = {VARIABLE: held.enter_context(self.pushers.known(principal))} | _reflog_identity(principal)
+            git = GitProcess(
+                self.root, arguments, environ={**environ, **more}, timeout_s=self.settings.git_timeout_s
+            )
+            held.callback(git.end)
+            return Running(git, held.pop_all())
+
+
+@dataclass
+class Running:
+    """A git process with its slot; both are let go of by `close`."""
+
+    git: GitProcess
+    held: contextlib.ExitStack
+
+    def close(self) -> None:
+        """End the process.  Closing twice is harmless."""
+        self.held.close()
+
+
+class Output:
+    """A process's output as the body of an answer; to close it ends the process."""
+
+    def __init__(self, running: Running, head: bytes) -> None:
+        self._running = running
+        self._head = head
+        self._chunks = self._read()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        """End the process, whether it is done or not."""
+        self._running.close()
+
+    def _read(self) -> Iterator[bytes]:
+        yield self._head
+        while chunk := self._running.git.read():
+            yield chunk
+        if self._running.git.wait() != 0:
+            _log.warning("git failed: %s", ascii(self._running.git.last_words()[-500:]))
+
+
+def _response(running: Running, media_type: str, head: bytes = b"") -> Response:
+    try:
+        first = running.git.read()
+        if not first and running.git.wait() != 0:
+            raise Unavailable(f"git: {running.git.last_words()[-200:] or 'ended without a word'}")
+    except BaseException:
+        running.close()
+        raise
+    return Response(Output(running, head + first), headers=_UNCACHED, content_type=media_type)
+
+
+def _announcement(service: str) -> bytes:
+    line = f"# service={service}\n"
+    return f"{len(line) + 4:04x}{line}0000".encode("ascii")
+
+
+def _protocol(header: str) -> dict[str, str]:
+    """Return the environment that asks git for the protocol version of a request; the unknown is left out."""
+    if len(header) > _MAX_PROTOCOL_CHARS:
+        return {}
+    known = [part for part in header.split(":") if _PROTOCOL.fullmatch(part)]
+    return {"GIT_PROTOCOL": known[0]} if known else {}
+
+
+def _reflog_identity(principal: Author) -> dict[str, str]:
+    return {"GIT_COMMITTER_NAME": principal.name, "GIT_COMMITTER_EMAIL": principal.email}

@@ -1,0 +1,290 @@
+"""Pushes on their way to the repository: judged in quarantine, then landed by the writer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from configsvc.core.changes import Outcome
+from configsvc.core.errors import ConfigError, GitBusy, PushRefused, WriteFailed
+from configsvc.store.adoption import sync_objects
+from configsvc.store.batch import Draft, NextBatch
+from configsvc.store.disk import Disk
+from configsvc.store.gitcommand import GitFailed, bare_environment, git
+from configsvc.store.history import first_parent_commits
+from configsvc.store.landing import Judge, Judged, add_merge, landed_changes, merged_root, meta_id
+from configsvc.store.objects import Objects
+from configsvc.store.publisher import Publisher
+from configsvc.store.pushbounds import Budget
+from configsvc.store.pushrules import Proposals, check_ref, check_ref_count, is_for_main
+from configsvc.store.pushscan import PathProblem, Scan
+from configsvc.store.pushtypes import Pusher, RefUpdate
+from configsvc.store.quarantine import Quarantine
+from configsvc.store.reader import ObjectReader
+from configsvc.store.refs import MAIN
+from configsvc.store.repository import own_folder
+from configsvc.store.state import BatchState, Head
+from configsvc.store.steptree import Gate
+from configsvc.store.trees import TreeEntry, walk
+from configsvc.store.versions import CommitChanges
+
+LEFTOVERS = "leftovers"
+"""File of our own that is there while the object store may hold what nothing reaches."""
+MAX_JUDGED = 4
+"""Pushes judged at one time."""
+LANDING_TIMEOUT_S = 120.0
+_JUDGING_TURN_S = 30.0
+
+
+@dataclass(frozen=True)
+class PushRules:
+    """What the store is told of the rules.
+
+    Args:
+        gate: Judges what a commit changed, on the tree that it leads to.
+        path_problem: Tells why no file may have a path.
+    """
+
+    gate: Gate
+    path_problem: PathProblem
+
+
+class Pushes:
+    """Takes pushes.  Thread-safe.
+
+    Args:
+        submit: Queues what puts commits on the writer's draft.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        git_dir: Path,
+        publisher: Publisher,
+        reader: ObjectReader,
+        rules: PushRules,
+        disk: Disk,
+        submit: Callable[[Callable[[Draft], Outcome]], Future[Outcome]],
+    ) -> None:
+        self._root = root
+        self._git_dir = git_dir
+        self._publisher = publisher
+        self._reader = reader
+        self._rules = rules
+        self._disk = disk
+        self._submit = submit
+        self._proposals = Proposals(own_folder(git_dir) / "proposals.json")
+        self._leftovers = own_folder(git_dir) / LEFTOVERS
+        self._turns = threading.BoundedSemaphore(MAX_JUDGED)
+
+    def judge(self, updates: Sequence[RefUpdate], quarantine: str, pusher: Pusher) -> None:
+        """Return when all of a push may be taken, as far as can be told before it lands.
+
+        Args:
+            quarantine: Folder where git keeps the objects apart; empty when there are none.
+
+        Raises:
+            PushRefused: It may not; the message has a line for each reason.
+        """
+        for update in updates:
+            check_ref(update)
+        if sum(is_for_main(update.ref) for update in updates) > 1:
+            raise PushRefused("push: main is named twice (expected: one of its refs in a push)")
+        if not self._turns.acquire(timeout=_JUDGING_TURN_S):
+            raise GitBusy("push: the server judges other pushes (expected: try again)")
+        try:
+            self._judge(updates, quarantine, pusher)
+        except GitFailed as error:
+            raise PushRefused(f"push: not to be judged: {error}") from error
+        finally:
+            self._turns.release()
+
+    def land(self, update: RefUpdate, pusher: Pusher) -> Outcome:
+        """Land what was pushed for main and return what came of it; its objects are in the repository.
+
+        Raises:
+            PushRefused: It may not land, or main has moved to where it cannot.
+            WriteFailed: The disk refused.
+            OutcomeUnknown: It may have landed or not.
+        """
+        check_ref(update)
+        if not is_for_main(update.ref):
+            raise PushRefused(f"{update.ref!a}: does not land (expected: a push for main)")
+        try:
+            landing = Landing(self, update, pusher)
+            if landing.judged is None:
+                snapshot = self._publisher.snapshot()
+                return Outcome(snapshot.revision, snapshot.commit_id, (), changed=False)
+            self._sync()
+            return self._submit(landing.land).result(LANDING_TIMEOUT_S)
+        except ConfigError:
+            self.note_leftovers()
+            raise
+
+    def note_leftovers(self) -> None:
+        """Let maintenance know that there may be objects that nothing reaches."""
+        with suppress(OSError):
+            self._leftovers.touch()
+
+    def judged(self, update: RefUpdate, pusher: Pusher, head: Head) -> Judged | None:
+        """Return what a push comes to on `head`, its objects being in the repository."""
+        return self.judge_of_stored(pusher).judge(update.new, update.ref, head)
+
+    def judge_of_stored(self, pusher: Pusher) -> Judge:
+        """Return a judge of what `pusher` pushes that sees the repository's objects."""
+        budget = Budget()
+        return Judge(self._rules.gate, pusher, _Stored(self._root, self._reader, budget), budget)
+
+    def commits(self, judged: Judged) -> tuple[CommitChanges, ...]:
+        """Return the commits that land as they are, as the version index takes them."""
+        if not judged.steps:
+            return ()
+        found = tuple(first_parent_commits(self._root, judged.tip.hex(), after=judged.against))
+        if [each.commit_id for each in found] != [step.commit_id for step in judged.steps]:
+            raise PushRefused("push: its history is not to be read as it was judged (expected: try again)")
+        return found
+
+    @property
+    def publisher(self) -> Publisher:
+        """What is published."""
+        return self._publisher
+
+    def _judge(self, updates: Sequence[RefUpdate], folder: str, pusher: Pusher) -> None:
+        budget = Budget()
+        tips = [update.new for update in updates if not update.is_deletion]
+        with Quarantine(self._root, self._git_dir, folder, budget) as objects:
+            head = self._publisher.snapshot().head
+            Scan(
+                objects,
+                objects.new_objects(),
+                budget,
+                self._rules.path_problem,
+                lambda: self._tolerated(head),
+            ).run(tips)
+            for update in updates:
+                if update.ref.startswith("refs/heads/") and not update.is_deletion:
+                    _check_commit(objects, update)
+                if is_for_main(update.ref):
+                    Judge(self._rules.gate, pusher, objects, budget).judge(update.new, update.ref, head)
+            check_ref_count(updates, objects)
+            self._proposals.check(updates, pusher, objects)
+        if any(not update.is_creation for update in updates):
+            self.note_leftovers()
+
+    def _tolerated(self, head: Head) -> frozenset[tuple[bytes, TreeEntry]]:
+        return frozenset(
+            (path.rpartition(b"/")[2], entry) for path, entry in walk(head.root, self._reader.read)
+        )
+
+    def _sync(self) -> None:
+        try:
+            sync_objects(self._git_dir, self._disk)
+        except OSError as error:
+            raise WriteFailed(f"disk: {error.strerror or error}; nothing was landed") from error
+
+
+class Landing:
+    """One push on its way through the writer.
+
+    It was judged against the head of its time.  Writes that landed since then
+    change other files, or it is refused; whether anything that a verdict rests
+    on has changed is seen by ids, and then it is judged again.
+    """
+
+    def __init__(self, pushes: Pushes, update: RefUpdate, pusher: Pusher) -> None:
+        self._pushes = pushes
+        self._update = update
+        self._pusher = pusher
+        # In this order: a move in between makes what is judged look older than it is.
+        self._moves = pushes.publisher.foreign_moves
+        self.judged = pushes.judged(update, pusher, pushes.publisher.snapshot().head)
+        self._commits = () if self.judged is None else pushes.commits(self.judged)
+
+    def land(self, draft: Draft) -> Outcome:
+        """Put the push on a draft of the writer's.
+
+        Raises:
+            PushRefused: It does not fit what has landed since.
+            NextBatch: Another push is on it, and has to be published first.
+        """
+        if draft.pushed:
+            raise NextBatch
+        if self._moves != self._pushes.publisher.foreign_moves:
+            self._moves = self._pushes.publisher.foreign_moves
+            self.judged = self._pushes.judged(self._update, self._pusher, draft.base.head)
+            self._commits = () if self.judged is None else self._pushes.commits(self.judged)
+        if self.judged is None:
+            return Outcome(draft.base.revision, draft.base.commit_id, (), changed=False)
+        if self._commits and draft.head == self.judged.against:
+            return self._land_as_it_is(draft, self.judged)
+        return self._land_merged(draft, self.judged)
+
+    def _land_as_it_is(self, draft: Draft, judged: Judged) -> Outcome:
+        made = tuple(
+            version
+            for commit, step in zip(self._commits, judged.steps, strict=True)
+            for version in draft.add(commit, step.root, Objects())
+        )
+        draft.pushed.append(self._update.new)
+        return Outcome(draft.state.revision, draft.head, made)
+
+    def _land_merged(self, draft: Draft, judged: Judged) -> Outcome:
+        if self._update.ref == MAIN:
+            raise PushRefused(
+                f"main: moved to {draft.head[:12]} meanwhile "
+                "(expected: fetch and try again, or push to refs/for/main, which lands anyhow)"
+            )
+        state, objects = draft.state, Objects()
+        changes = landed_changes(judged, state.root, state.load)
+        root = merged_root(judged, state.root, state.load, objects)
+        if meta_id(state.root, state.load) != judged.meta:
+            judge = self._pushes.judge_of_stored(self._pusher)
+            judge.check_step(changes, state.root, root, _DraftSource(state, objects))
+        author = self._pusher.author
+        identity = add_merge(judged, draft.head, root, objects, author, draft.committed_at)
+        made = draft.add(CommitChanges(identity, draft.committed_at, str(author), changes), root, objects)
+        draft.pushed.append(self._update.new)
+        return Outcome(state.revision, draft.head, made)
+
+
+class _Stored:
+    """The repository's own objects."""
+
+    def __init__(self, root: Path, reader: ObjectReader, budget: Budget) -> None:
+        self._root = root
+        self._reader = reader
+        self._budget = budget
+
+    def read(self, identity: bytes) -> bytes:
+        return self._reader.read(identity)
+
+    def size(self, identity: bytes) -> int:
+        return self._reader.size(identity)
+
+    def git(self, *arguments: str) -> bytes:
+        return git(self._root, *arguments, environ=bare_environment(), timeout_s=self._budget.left_s)
+
+
+class _DraftSource:
+    """Objects of a draft, and of a commit that is to be put on it."""
+
+    def __init__(self, state: BatchState, objects: Objects) -> None:
+        self._state = state
+        self._objects = objects
+
+    def read(self, identity: bytes) -> bytes:
+        found = self._objects.get(identity)
+        return self._state.load(identity) if found is None else found[1]
+
+    def size(self, identity: bytes) -> int:
+        return len(self.read(identity))
+
+
+def _check_commit(objects: Quarantine, update: RefUpdate) -> None:
+    kind = objects.kind_and_content(bytes.fromhex(update.new))[0]
+    if kind != "commit":
+        raise PushRefused(f"{update.ref}: {kind} {update.new[:12]} (expected: a commit)")

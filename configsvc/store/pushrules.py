@@ -1,0 +1,121 @@
+"""Which refs a push may move, and how.
+
+`main` is the writer's.  Branches are proposals, which serve nothing: whoever
+made one, or an admin, may force or delete it.  Tags are written once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from configsvc.core.errors import PushRefused
+from configsvc.store.disk import Disk
+from configsvc.store.gitcommand import GitFailed
+from configsvc.store.pushbounds import MAX_REFS
+from configsvc.store.pushtypes import LANDING_REF, Pusher, RefUpdate
+from configsvc.store.quarantine import Quarantine
+from configsvc.store.refs import MAIN
+
+MAX_REF_CHARS = 200
+_BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+#@=,-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+#@=,-]*)*", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{40}")
+_TAKEN = ("main", "head")
+
+
+def is_for_main(ref: str) -> bool:
+    """Return whether a push to `ref` is one that lands on main."""
+    return ref in (MAIN, LANDING_REF)
+
+
+def check_ref(update: RefUpdate) -> None:
+    """Raise `PushRefused` when nobody may move this ref this way."""
+    ref = update.ref
+    if not _ID.fullmatch(update.old) or not _ID.fullmatch(update.new):
+        raise PushRefused(f"{ref!a}: no object ids (expected: 40 hex digits)")
+    if is_for_main(ref):
+        if update.is_deletion:
+            raise PushRefused(f"{ref}: not to be deleted (expected: commits)")
+        return
+    if not ref.startswith((_BRANCHES, _TAGS)):
+        raise PushRefused(
+            f"{ref[:MAX_REF_CHARS]!a}: not to be pushed (expected: {LANDING_REF}, a branch or a tag)"
+        )
+    name = ref.split("/", 2)[2]
+    if len(ref) > MAX_REF_CHARS or not _NAME.fullmatch(name):
+        raise PushRefused(
+            f"{ref[:MAX_REF_CHARS]!a}: name "
+            f"(expected: segments of A-Z a-z 0-9 _ . + # @ = , - and <= {MAX_REF_CHARS} characters)"
+        )
+    if ref.startswith(_BRANCHES) and name.split("/")[0].lower() in _TAKEN:
+        raise PushRefused(f"{ref}: too much like main or HEAD (expected: another name)")
+    if ref.startswith(_TAGS) and not update.is_creation:
+        raise PushRefused(f"{ref}: is there already (expected: a new tag; one is written once)")
+
+
+class Proposals:
+    """Who pushed which branch first, in a file of this machine's own.  Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()  # guards the file
+
+    def check(self, updates: Sequence[RefUpdate], pusher: Pusher, objects: Quarantine) -> None:
+        """Raise `PushRefused` for updates of branches that `pusher` may not make; note those that are new.
+
+        Args:
+            objects: Where the commits are found.
+        """
+        branches = [update for update in updates if update.ref.startswith(_BRANCHES) and update.ref != MAIN]
+        with self._lock:
+            owners = self._load()
+            for update in branches:
+                if update.is_creation:
+                    owners[update.ref] = str(pusher.author)
+                elif not pusher.may_replace(owners.get(update.ref)) and _loses_commits(update, objects):
+                    raise PushRefused(
+                        f"{update.ref}: not to be forced or deleted by {pusher.author.name} "
+                        f"(expected: {owners.get(update.ref, 'nobody known')}, or an admin)"
+                    )
+            if any(update.is_creation for update in branches):
+                refs = _refs(objects) | {update.ref for update in branches}
+                self._save({ref: owner for ref, owner in owners.items() if ref in refs})
+
+    def _load(self) -> dict[str, str]:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            loaded = json.loads(self._path.read_text())
+            return {str(ref): str(owner) for ref, owner in loaded.items()}
+        return {}
+
+    def _save(self, owners: dict[str, str]) -> None:
+        temporary = self._path.with_name(self._path.name + ".tmp")
+        disk = Disk()
+        disk.write(temporary, json.dumps(owners, indent=1).encode())
+        disk.rename(temporary, self._path)
+
+
+def check_ref_count(updates: Sequence[RefUpdate], objects: Quarantine) -> None:
+    """Raise `PushRefused` when there would be more refs than there may be."""
+    created = {update.ref for update in updates if update.is_creation and not is_for_main(update.ref)}
+    count = len(_refs(objects) | created) if created else 0
+    if count > MAX_REFS:
+        raise PushRefused(f"push: {count} branches and tags (expected: <= {MAX_REFS}; delete old ones first)")
+
+
+def _refs(objects: Quarantine) -> set[str]:
+    return set(objects.git("for-each-ref", "--format=%(refname)").decode("utf-8", "replace").split())
+
+
+def _loses_commits(update: RefUpdate, objects: Quarantine) -> bool:
+    if update.is_deletion:
+        return True
+    try:
+        objects.git("merge-base", "--is-ancestor", update.old, update.new)
+    except GitFailed:
+        return True
+    return False
