@@ -16,7 +16,7 @@ from configsvc.edits import commit_edits
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
-from configsvc.store.steptree import StepTree
+from configsvc.store.steptree import Gate, StepTree
 from configsvc.validation.conformance import SchemaGate
 from configsvc.validation.gate import judge_changes
 from configsvc.validation.layout import path_problem
@@ -58,14 +58,23 @@ class Instance:
         )
 
 
-@contextmanager
-def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instance]:
-    """Yield the repository at `settings.repo`, behind the gate; let go of it in the end.
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """The gate with its worker processes.
 
-    Raises:
-        RepositoryUnusable: It cannot be opened as it is; the message says why.
-        RepositoryLocked: Another process has it open.
+    Args:
+        schemas: What conforms to its schemas.
+        step: Judges what a commit changed: form first, then schemas.
     """
+
+    schemas: SchemaGate
+    step: Gate
+    workers: WorkerPool
+
+
+@contextmanager
+def open_gate(settings: Settings) -> Iterator[OpenGate]:
+    """Yield the gate, the same for writes, pushes, adoption and `configsvc check`; let go of it in the end."""
     bounds = settings.bounds
     with closing(WorkerPool()) as workers:
         judge = SchemaJudge(workers)
@@ -77,9 +86,23 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
             paths = [change.path for change in changes]
             return malformed or gate.rules().violations(paths, tree.documents())
 
-        with GitStore.open(settings.repo, create=create, gate=judge_step, path_problem=path_problem) as store:
-            service = ConfigService(store, gate=gate, editor=workers, bounds=bounds)
-            yield Instance(store, service, gate, bounds)
+        yield OpenGate(gate, judge_step, workers)
+
+
+@contextmanager
+def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instance]:
+    """Yield the repository at `settings.repo`, behind the gate; let go of it in the end.
+
+    Raises:
+        RepositoryUnusable: It cannot be opened as it is; the message says why.
+        RepositoryLocked: Another process has it open.
+    """
+    with (
+        open_gate(settings) as gate,
+        GitStore.open(settings.repo, create=create, gate=gate.step, path_problem=path_problem) as store,
+    ):
+        service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)
+        yield Instance(store, service, gate.schemas, settings.bounds)
 
 
 def open_door(instance: Instance, *, more: Mapping[str, Answer] | None = None) -> Door:

@@ -32,6 +32,7 @@ COMMANDS = {
     "serve": CommandPlace("configsvc.cli.serve", "Serve a repository over HTTP."),
     "init": CommandPlace("configsvc.cli.init", "Make a repository, or adopt one that exists."),
     "commit": CommandPlace("configsvc.cli.commit", "Take edits made in the working tree through the gate."),
+    "check": CommandPlace("configsvc.cli.check", "Judge a working tree or commits as the server would."),
     "doctor": CommandPlace("configsvc.cli.doctor", "Check git, the repository and its settings."),
 }
 

@@ -92,6 +92,8 @@ class Judge:
         chain = self._chain(tip, head.commit_id)
         if not chain:
             return None
+        if chain[-1].hex() != tip:
+            raise PushRefused(f"object {tip[:12]}: no commit (expected: one)")
         commits = [(identity, self._commit(identity)) for identity in chain]
         meta = meta_id(head.root, self.objects.read)
         subject = commits[-1][1].subject

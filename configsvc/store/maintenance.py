@@ -19,12 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from configsvc.store.gitcommand import environment
+from configsvc.store.repository import LEFTOVERS, own_folder
 
 MAX_PACKS = 200
 REPACK_CHECK_S = 5.0
 PRUNE_EVERY_S = 86_400.0
 _REPACK = ("repack", "-d", "--geometric=2", "--write-midx", "-q")
-_PRUNE = ("prune", "--expire=2.weeks.ago")
+GRACE = "2.weeks.ago"
+# Keeps what is reached and what is young; what nothing reaches leaves the packs, so that a prune can have it.
+_UNPACK = ("repack", "-A", "-d", "-q")
 _REPACK_TIMEOUT_S = 1800.0
 # Writes wait for a prune, so it gets less time than a request has.
 _PRUNE_TIMEOUT_S = 30.0
@@ -52,6 +55,7 @@ class Maintenance:
     ) -> None:
         self._root = root
         self._packs = git_dir / "objects" / "pack"
+        self._leftovers = own_folder(git_dir) / LEFTOVERS
         self._exclusively = exclusively
         self._max_packs = max_packs
         self._check_s = check_s
@@ -86,12 +90,21 @@ class Maintenance:
                 "repack: %d packs to %d in %.1f s", before, self.pack_count(), time.monotonic() - started
             )
 
-    def prune(self) -> None:
-        """Drop loose objects that nothing reaches and that are older than two weeks."""
-        self._exclusively(self._prune_now)
+    def prune(self, *, grace: str = GRACE) -> None:
+        """Drop objects that nothing reaches: those of pushes that were refused late, or forced over.
 
-    def _prune_now(self) -> None:
-        self._git(_PRUNE, _PRUNE_TIMEOUT_S)
+        Args:
+            grace: How old, in git's words, they have to be.
+        """
+        if self._leftovers.exists():
+            # First: what comes to be while it runs is for the next time.
+            self._leftovers.unlink()
+            if not self._git((*_UNPACK, f"--unpack-unreachable={grace}"), _REPACK_TIMEOUT_S):
+                self._leftovers.touch()
+        self._exclusively(lambda: self._prune_now(grace))
+
+    def _prune_now(self, grace: str) -> None:
+        self._git(("prune", f"--expire={grace}"), _PRUNE_TIMEOUT_S)
 
     def _run(self) -> None:
         while not self._stop.wait(self._check_s):

@@ -20,20 +20,18 @@ from configsvc.store.landing import Judge, Judged, add_merge, landed_changes, me
 from configsvc.store.objects import Objects
 from configsvc.store.publisher import Publisher
 from configsvc.store.pushbounds import Budget
-from configsvc.store.pushrules import Proposals, check_ref, check_ref_count, is_for_main
+from configsvc.store.pushrules import Proposals, check_ref, check_refs_together, is_for_main
 from configsvc.store.pushscan import PathProblem, Scan
 from configsvc.store.pushtypes import Pusher, RefUpdate
 from configsvc.store.quarantine import Quarantine
 from configsvc.store.reader import ObjectReader
 from configsvc.store.refs import MAIN
-from configsvc.store.repository import own_folder
+from configsvc.store.repository import LEFTOVERS, own_folder
 from configsvc.store.state import BatchState, Head
 from configsvc.store.steptree import Gate
 from configsvc.store.trees import TreeEntry, walk
 from configsvc.store.versions import CommitChanges
 
-LEFTOVERS = "leftovers"
-"""File of our own that is there while the object store may hold what nothing reaches."""
 MAX_JUDGED = 4
 """Pushes judged at one time."""
 LANDING_TIMEOUT_S = 120.0
@@ -137,7 +135,7 @@ class Pushes:
     def judge_of_stored(self, pusher: Pusher) -> Judge:
         """Return a judge of what `pusher` pushes that sees the repository's objects."""
         budget = Budget()
-        return Judge(self._rules.gate, pusher, _Stored(self._root, self._reader, budget), budget)
+        return Judge(self._rules.gate, pusher, StoredObjects(self._root, self._reader, budget), budget)
 
     def commits(self, judged: Judged) -> tuple[CommitChanges, ...]:
         """Return the commits that land as they are, as the version index takes them."""
@@ -166,14 +164,14 @@ class Pushes:
                 lambda: self._tolerated(head),
             ).run(tips)
             for update in updates:
-                if update.ref.startswith("refs/heads/") and not update.is_deletion:
+                if not update.is_deletion and not update.ref.startswith("refs/tags/"):
                     _check_commit(objects, update)
                 if is_for_main(update.ref):
                     Judge(self._rules.gate, pusher, objects, budget).judge(update.new, update.ref, head)
-            check_ref_count(updates, objects)
+            check_refs_together(updates, objects)
             self._proposals.check(updates, pusher, objects)
-        if any(not update.is_creation for update in updates):
-            self.note_leftovers()
+        if not all(is_for_main(update.ref) for update in updates):
+            self.note_leftovers()  # a branch may lose commits, and git itself may still refuse
 
     def _tolerated(self, head: Head) -> frozenset[tuple[bytes, TreeEntry]]:
         return frozenset(
@@ -251,7 +249,7 @@ class Landing:
         return Outcome(state.revision, draft.head, made)
 
 
-class _Stored:
+class StoredObjects:
     """The repository's own objects."""
 
     def __init__(self, root: Path, reader: ObjectReader, budget: Budget) -> None:

@@ -47,7 +47,7 @@ def check_ref(update: RefUpdate) -> None:
             f"{ref[:MAX_REF_CHARS]!a}: not to be pushed (expected: {LANDING_REF}, a branch or a tag)"
         )
     name = ref.split("/", 2)[2]
-    if len(ref) > MAX_REF_CHARS or not _NAME.fullmatch(name):
+    if len(ref) > MAX_REF_CHARS or not _is_name(name):
         raise PushRefused(
             f"{ref[:MAX_REF_CHARS]!a}: name "
             f"(expected: segments of A-Z a-z 0-9 _ . + # @ = , - and <= {MAX_REF_CHARS} characters)"
@@ -56,6 +56,13 @@ def check_ref(update: RefUpdate) -> None:
         raise PushRefused(f"{ref}: too much like main or HEAD (expected: another name)")
     if ref.startswith(_TAGS) and not update.is_creation:
         raise PushRefused(f"{ref}: is there already (expected: a new tag; one is written once)")
+
+
+def _is_name(name: str) -> bool:
+    """Return whether a branch or tag may have this name: stricter than git-check-ref-format(1)."""
+    if ".." in name or any(part.endswith((".", ".lock")) for part in name.split("/")):
+        return False
+    return _NAME.fullmatch(name) is not None
 
 
 class Proposals:
@@ -99,10 +106,19 @@ class Proposals:
         disk.rename(temporary, self._path)
 
 
-def check_ref_count(updates: Sequence[RefUpdate], objects: Quarantine) -> None:
-    """Raise `PushRefused` when there would be more refs than there may be."""
+def check_refs_together(updates: Sequence[RefUpdate], objects: Quarantine) -> None:
+    """Raise `PushRefused` when there would be more refs than there may be, or one below another."""
     created = {update.ref for update in updates if update.is_creation and not is_for_main(update.ref)}
-    count = len(_refs(objects) | created) if created else 0
+    refs = _refs(objects) | created if created else set()
+    for ref in created:
+        above = ref.rpartition("/")[0]
+        while above.count("/") >= 2:
+            if above in refs:
+                raise PushRefused(f"{ref}: {above} is there (expected: a name that is not below another)")
+            above = above.rpartition("/")[0]
+        if any(other.startswith(ref + "/") for other in refs):
+            raise PushRefused(f"{ref}: there are names below it (expected: another name)")
+    count = len(refs)
     if count > MAX_REFS:
         raise PushRefused(f"push: {count} branches and tags (expected: <= {MAX_REFS}; delete old ones first)")
 

@@ -18,6 +18,7 @@ from configsvc.store.gitcommand import GitFailed, git
 from configsvc.store.gitusers import Users, find_users
 from configsvc.store.indexfile import own_lock_link
 from configsvc.store.objects import object_id
+from configsvc.store.repository import LEFTOVERS, own_folder
 
 EMPTY_BLOB = object_id("blob", b"").hex()
 
@@ -38,6 +39,8 @@ def recover(git_dir: Path) -> list[str]:
         users = find_users(git_dir, [lock for lock, _ in locks])
         found += [_remove_lock(git_dir, lock, name, users) for lock, name in locks]
         if users.object_writer is None:
+            # What a push had brought may be there with nothing that reaches it.
+            (own_folder(git_dir) / LEFTOVERS).touch()
             found += [_remove(path, sentence) for path, sentence in leftovers]
         elif leftovers:
             found.append(
@@ -73,11 +76,21 @@ def _pack_leftovers(folder: Path) -> Iterator[tuple[Path, str]]:
     for name in sorted(names):
         if name.startswith(("tmp_", ".tmp-")):
             yield folder / name, f"unfinished pack objects/pack/{name} removed"
+        elif name.endswith(".keep") and _is_of_a_push(folder / name):
+            yield folder / name, f"mark of a push objects/pack/{name} removed"
         elif name.endswith(".pack") and f"{name[:-5]}.idx" not in names:
             # The idx makes a pack visible and the ref comes after it: nothing in here was acknowledged.
             yield folder / name, f"pack without idx objects/pack/{name} removed"
             if f"{name[:-5]}.rev" in names:
                 yield folder / f"{name[:-5]}.rev", f"its reverse index objects/pack/{name[:-5]}.rev removed"
+
+
+def _is_of_a_push(path: Path) -> bool:
+    """Return whether git's receive-pack made a `.keep` file, which it removes at its end."""
+    try:
+        return path.read_bytes().startswith((b"receive-pack ", b"fetch-pack "))
+    except OSError:
+        return False
 
 
 def _remove_lock(git_dir: Path, path: Path, name: str, users: Users) -> str:

@@ -68,6 +68,9 @@ MULTIPLE_SETTINGS = {
 }
 """The same for settings that have several values, in this order."""
 
+LEFTOVERS = "leftovers"
+"""File of our own that is there while the object store may hold what nothing reaches."""
+
 # Where a repository is made before it is given its place.
 _MAKING = ".git.new"
 

@@ -1,0 +1,64 @@
+"""What must not pass does not, is told why, leaves nothing behind, and the next good push lands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.serving import Server
+from tests.gitdoor.clones import Clone, Pushed, clone, repository_url
+from tests.gitdoor.hostile import CASES, Case
+from tests.gitdoor.plumbing import Plumber
+from tests.store.gitrepo import assert_sound, git
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone of a main of some commits, and of a tag."""
+    server.ask("PATCH", "/config?service=nginx", {"port": 81})
+    server.ask("PATCH", "/config?service=nginx", {"port": 82})
+    made = clone(repository_url(server), tmp_path_factory.mktemp("hostile") / "clone")
+    assert made.push("HEAD:refs/tags/v1").ok
+    return made
+
+
+def push_case(shared: Clone, case: Case) -> Pushed:
+    made = case.make(Plumber(shared))
+    return shared.push(*case.options, *(f"{made}:{ref}" for ref in case.refs))
+
+
+def stored(root: Path) -> set[str]:
+    """Return every object that the repository has, reached or not."""
+    return set(git(root, "cat-file", "--batch-all-objects", "--batch-check", "--unordered").splitlines())
+
+
+def quarantines(root: Path) -> list[str]:
+    return [path.name for path in (root / ".git" / "objects").glob("*incoming*")]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_push_is_refused_in_words_and_leaves_nothing(
+    server: Server, served: Path, shared: Clone, name: str
+) -> None:
+    shared.reset()
+    case = CASES[name]
+    refs, objects = git(served, "show-ref"), stored(served)
+    pushed = push_case(shared, case)
+    assert not pushed.ok, pushed.text
+    assert case.words in pushed.text, pushed.text
+    assert pushed.remote or "error:" in pushed.text, pushed.text
+    assert git(served, "show-ref") == refs
+    assert stored(served) == objects, pushed.text
+    assert quarantines(served) == []
+    shared.reset()
+    shared.commit({"good/service.json": f'{{"after": "{abs(hash(name))}"}}\n'}, "Good")
+    after = shared.push()
+    assert after.ok, after.text
+
+
+def test_the_repository_is_sound_after_all_of_it(server: Server, served: Path, shared: Clone) -> None:
+    assert_sound(served)
+    assert server.ask("GET", "/readyz").status == 200
