@@ -47,7 +47,7 @@ def check_files(root: Path, gate: Gate) -> Findings:
     except GitFailed as error:
         raise RequestInvalid(f"{root}: {error} (expected: a git working tree)") from error
     files = WorkingFiles(root)
-    changes = [change for path in listed.split(b"\0")[:-1] if (change := files.add(path)) is not None]
+    changes = [change for path in sorted(listed.split(b"\0")[:-1]) if (change := files.add(path)) is not None]
     return Findings(tuple(gate(changes, StepTree(files.root(), files))), len(changes))
 
 

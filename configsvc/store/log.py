@@ -156,7 +156,10 @@ class LocalLog:
         mark = self._packs / f"{name}.keep"
         is_in_doubt = False
         try:
-            mark.write_text(KEEP_REASON)
+            # By rename: an empty one, left by a kill, could be a person's.
+            temporary = self._packs / f"{TEMPORARY}{os.getpid()}-k"
+            temporary.write_text(KEEP_REASON)
+            temporary.rename(mark)
             yield
         except RefUnsynced:
             is_in_doubt = True  # main may stand on the pack, or not

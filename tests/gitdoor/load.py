@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.end_to_end.client import connected
 from tests.end_to_end.ledger import Ask, Ledger
 from tests.gitdoor.clones import Clone, clone
+from tests.store.gitrepo import run_git
 
 JOIN_S = 120.0
 API_SERVICES = 50
@@ -94,8 +95,10 @@ class PushingPerson:
             return False
         self.landed.append(self.open_subject)
         self.open_subject = None
-        self.clone.pull()
-        return True
+        pulled = run_git(self.clone.root, "pull", "-q", "--ff-only", "origin", "main")
+        if pulled.returncode != 0:
+            self.trouble.append(pulled.stderr.decode())
+        return pulled.returncode == 0
 
     def stop(self) -> None:
         """Let the push under way be the last."""

@@ -81,7 +81,8 @@ class Campaign:
             assert server.ask("GET", "/readyz").status == 200
             assert server.stop() == 0
         assert list((self.root / ".git/objects").glob("*incoming*")) == []
-        assert list((self.root / ".git/objects/pack").glob("*.keep")) == []
+        marks = (self.root / ".git/objects/pack").glob("*.keep")
+        assert {mark.name: mark.read_text() for mark in marks} == {}
 
     def report(self) -> str:
         """Return the figures in one line."""

@@ -1,0 +1,159 @@
+"""How a push lands when things happen between its judgement and its landing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configsvc.assembly import open_store
+from configsvc.core.changes import ANONYMOUS, Author
+from configsvc.core.errors import PushRefused
+from configsvc.core.reports import Violation
+from configsvc.settings import Settings
+from configsvc.store.gitstore import GitStore
+from configsvc.store.maintenance import Maintenance
+from configsvc.store.pushes import Landing
+from configsvc.store.pushtypes import NO_OBJECT, Pusher, RefUpdate
+from tests.store.gitrepo import assert_sound, commit_files, git, put
+
+PUSHER = Pusher(Author("Ann", "ann@example.com"), lambda changes, before: (), lambda owner: True)
+WAIT_S = 20.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[GitStore]:
+    with open_store(Settings(repo=tmp_path / "repo")) as opened:
+        put(opened, {"a.json": b"{}\n"})
+        yield opened
+
+
+@pytest.fixture
+def clone(store: GitStore, tmp_path: Path) -> Path:
+    git(tmp_path, "clone", "-q", f"file://{store.root}", "clone")
+    return tmp_path / "clone"
+
+
+def brought(store: GitStore, clone: Path, ref: str = "refs/for/main") -> RefUpdate:
+    """Bring the objects of a clone's HEAD into the store, as git does before it asks for a landing."""
+    git(store.root, "fetch", "-q", "--no-write-fetch-head", "--keep", str(clone), "HEAD")
+    return RefUpdate(NO_OBJECT, git(clone, "rev-parse", "HEAD"), ref)
+
+
+def landed(store: GitStore, landing: Landing) -> str:
+    outcome = store._writer.submit_landing(landing.land).result(WAIT_S)
+    assert outcome.commit_id == git(store.root, "rev-parse", "main")
+    return outcome.commit_id
+
+
+def test_a_write_between_judgement_and_landing_makes_it_a_merge(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    update = brought(store, clone)
+    landing = Landing(store.pushes, update, PUSHER)
+    before = put(store, {"c.json": b"{}\n"}).commit_id
+    commit_id = landed(store, landing)
+    assert git(store.root, "rev-parse", f"{commit_id}^1", f"{commit_id}^2").split() == [before, update.new]
+    assert git(store.root, "log", "-1", "--format=%an", commit_id) == "Ann"
+
+
+def test_two_pushes_that_were_judged_on_the_same_head_both_land(
+    store: GitStore, clone: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "-q", f"file://{store.root}", "other")
+    commit_files(clone, {"b.json": "{}\n"})
+    commit_files(tmp_path / "other", {"c.json": "{}\n"})
+    landings = [Landing(store.pushes, brought(store, each), PUSHER) for each in (clone, tmp_path / "other")]
+    futures = [store._writer.submit_landing(landing.land) for landing in landings]
+    revisions = [future.result(WAIT_S).revision for future in futures]
+    assert revisions == [3, 4]
+    assert set(store.snapshot().services()) == {"a", "b", "c"}
+    assert_sound(store.root)
+
+
+def test_a_plain_push_to_main_is_refused_when_main_moves_meanwhile(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    landing = Landing(store.pushes, brought(store, clone, "refs/heads/main"), PUSHER)
+    put(store, {"c.json": b"{}\n"})
+    with pytest.raises(PushRefused, match="refs/for/main"):
+        landed(store, landing)
+
+
+def test_an_overlap_that_comes_meanwhile_is_refused_with_its_name(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"a.json": '{"mine": 1}\n'})
+    landing = Landing(store.pushes, brought(store, clone), PUSHER)
+    put(store, {"a.json": b'{"theirs": 1}\n'})
+    with pytest.raises(PushRefused, match=r"a\.json: changed on main meanwhile too"):
+        landed(store, landing)
+
+
+def test_another_format_of_the_same_service_is_an_overlap(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"new.json": "{}\n"})
+    landing = Landing(store.pushes, brought(store, clone), PUSHER)
+    put(store, {"new.yaml": b"a: 1\n"})
+    with pytest.raises(PushRefused, match=r"new\.json: changed on main meanwhile too"):
+        landed(store, landing)
+
+
+def test_a_file_where_a_folder_came_meanwhile_is_refused(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"notes": "x\n"})
+    landing = Landing(store.pushes, brought(store, clone), PUSHER)
+    put(store, {"notes/a.json": b"{}\n"})
+    with pytest.raises(PushRefused, match="folder"):
+        landed(store, landing)
+
+
+def test_rules_that_change_meanwhile_are_asked_again(store: GitStore, clone: Path) -> None:
+    asked: list[int] = []
+
+    def refused(changes: object, before: object) -> list[Violation]:
+        asked.append(1)
+        return [Violation("b.json", "not any more")] if len(asked) > 1 else []
+
+    commit_files(clone, {"b.json": "{}\n"})
+    landing = Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    put(store, {".configsvc/services/a.yaml": b"enabled: false\n"})
+    with pytest.raises(PushRefused, match="not any more"):
+        landed(store, landing)
+
+
+def test_a_step_is_judged_by_the_rules_before_it(store: GitStore, clone: Path) -> None:
+    seen: list[bool] = []
+
+    def refused(changes: object, before: object) -> list[Violation]:
+        seen.append(before.mode(".configsvc/principals/ann.yaml") is not None)  # type: ignore[attr-defined]
+        return []
+
+    commit_files(clone, {".configsvc/principals/ann.yaml": "roles: []\n"})
+    commit_files(clone, {".configsvc/principals/ann.yaml": None, "b.json": "{}\n"})
+    Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    assert seen == [False, True]
+
+
+def test_what_is_refused_late_goes_with_the_next_maintenance(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"a.json": "{"})
+    update = brought(store, clone)
+    for mark in (store.git_dir / "objects/pack").glob("*.keep"):
+        mark.unlink()
+    with pytest.raises(PushRefused):
+        store.pushes.land(update, PUSHER)
+    assert git(store.root, "cat-file", "-t", update.new) == "commit"
+    Maintenance(store.root, store.git_dir, exclusively=store._writer.exclusively).prune(
+        grace=f"@{int(time.time()) + 5}"
+    )
+    objects = git(store.root, "cat-file", "--batch-all-objects", "--batch-check")
+    assert update.new not in objects
+    assert_sound(store.root)
+    put(store, {"b.json": b"{}\n"})
+
+
+def test_a_landing_is_there_after_a_restart(tmp_path: Path) -> None:
+    settings = Settings(repo=tmp_path / "repo")
+    with open_store(settings) as store:
+        git(tmp_path, "clone", "-q", f"file://{store.root}", "clone")
+        commit_files(tmp_path / "clone", {"b.json": "{}\n"})
+        outcome = store.pushes.land(brought(store, tmp_path / "clone"), PUSHER)
+    with open_store(settings) as store:
+        assert store.snapshot().commit_id == outcome.commit_id
+        assert store.snapshot().find("b") is not None
