@@ -74,7 +74,7 @@ class OpenGate:
 
 @contextmanager
 def open_gate(settings: Settings) -> Iterator[OpenGate]:
-    """Yield the gate, the same for writes, pushes, adoption and `configsvc check`; let go of it in the end."""
+    """Yield the gate, one for writes, pushes, adoption and `configsvc check`; let go of it in the end."""
     bounds = settings.bounds
     with closing(WorkerPool()) as workers:
         judge = SchemaJudge(workers)

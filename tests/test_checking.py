@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from configsvc.assembly import make_gate
+from configsvc.assembly import open_gate
 from configsvc.checking import check_commits, check_files
 from configsvc.cli.check import annotation
 from configsvc.cli.main import run
 from configsvc.core.reports import Violation
 from configsvc.settings import Settings
+from configsvc.store.steptree import Gate
 from tests.store.gitrepo import commit_files, git, new_repository
 
 
@@ -24,22 +26,28 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def found(root: Path) -> list[str]:
-    return [str(violation) for violation in check_files(root, make_gate(Settings())).violations]
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    with open_gate(Settings()) as opened:
+        yield opened.step
 
 
-def test_a_good_tree_has_no_findings_and_every_file_is_counted(root: Path) -> None:
-    findings = check_files(root, make_gate(Settings()))
+def found(root: Path, gate: Gate) -> list[str]:
+    return [str(violation) for violation in check_files(root, gate).violations]
+
+
+def test_a_good_tree_has_no_findings_and_every_file_is_counted(root: Path, gate: Gate) -> None:
+    findings = check_files(root, gate)
     assert (findings.violations, findings.files) == ((), 3)
 
 
-def test_files_that_are_not_committed_are_judged_and_ignored_ones_are_not(root: Path) -> None:
+def test_files_that_are_not_committed_are_judged_and_ignored_ones_are_not(root: Path, gate: Gate) -> None:
     (root / "new.json").write_text('{"a": 1,\n "a": 2}')
     (root / "scratch.json").write_text("{")
     (root / ".gitignore").write_text("scratch.json\n")
     (root / "a.json").write_text("[]")
     (root / "web/b.yaml").unlink()
-    places = [line.partition(" ")[0] for line in found(root)]
+    places = [line.partition(" ")[0] for line in found(root, gate)]
     assert places == ["a.json:1:1:", "new.json:2:2:"]
 
 
@@ -47,41 +55,54 @@ def test_files_that_are_not_committed_are_judged_and_ignored_ones_are_not(root: 
     ("path", "words"),
     [("link", "symbolic link"), ("web/b.json", "one file for one service"), ("Big.json", "big.json")],
 )
-def test_what_only_the_whole_tree_shows_is_found(root: Path, path: str, words: str) -> None:
+def test_what_only_the_whole_tree_shows_is_found(root: Path, gate: Gate, path: str, words: str) -> None:
     if path == "link":
         (root / path).symlink_to("a.json")
     else:
         (root / path).write_text("{}\n")
-    assert any(words in line for line in found(root))
+    assert any(words in line for line in found(root, gate))
 
 
-def test_a_repository_in_the_repository_is_found(root: Path) -> None:
+def test_a_repository_in_the_repository_is_found(root: Path, gate: Gate) -> None:
     new_repository(root / "inner")
     commit_files(root / "inner", {"x": "x"})
-    assert any("submodule" in line for line in found(root))
+    assert any("submodule" in line for line in found(root, gate))
 
 
-def test_commits_are_judged_one_by_one(root: Path) -> None:
+def test_commits_are_judged_one_by_one(root: Path, gate: Gate) -> None:
     commit_files(root, {"c.json": "{"}, "Bad")
     commit_files(root, {"c.json": "{}\n"}, "Good again")
-    gate = make_gate(Settings())
     assert check_files(root, gate).violations == ()
     violations = check_commits(root, "HEAD~2", "HEAD", gate).violations
     assert [violation.path for violation in violations] == ["c.json"]
 
 
-def test_a_deletion_of_an_enabled_service_is_found_in_commits(root: Path) -> None:
+def test_a_deletion_of_an_enabled_service_is_found_in_commits(root: Path, gate: Gate) -> None:
     commit_files(root, {"a.json": None})
-    (violation,) = check_commits(root, "HEAD~1", "HEAD", make_gate(Settings())).violations
+    (violation,) = check_commits(root, "HEAD~1", "HEAD", gate).violations
     assert "enabled: false" in violation.message
 
 
-def test_a_branch_beside_main_is_judged_by_what_it_changes(root: Path) -> None:
+def test_schemas_of_the_repository_and_of_the_operator_are_applied(
+    root: Path, gate: Gate, tmp_path: Path
+) -> None:
+    schema = (
+        '{"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {"n": {"type": "string"}}}'
+    )
+    commit_files(root, {".configsvc/schemas/web/b.json": schema})
+    (line,) = found(root, gate)
+    assert line.startswith("web/b.yaml:1:4: /n: ")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.json").write_text('{"required": ["port"]}')
+    with open_gate(Settings(schemas=tmp_path / "own")) as opened:
+        assert any(each.startswith("a.json") for each in found(root, opened.step))
+
+
+def test_a_branch_beside_main_is_judged_by_what_it_changes(root: Path, gate: Gate) -> None:
     git(root, "branch", "work")
     commit_files(root, {"a.json": '{"n": 1}\n'})
     git(root, "switch", "-q", "work")
     commit_files(root, {"d.json": "{}\n"})
-    gate = make_gate(Settings())
     assert check_commits(root, "main", "work", gate).violations == ()
     commit_files(root, {"a.json": '{"n": 2}\n'})
     (violation,) = check_commits(root, "main", "work", gate).violations

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.assembly import open_store
+from configsvc.assembly import open_instance
 from configsvc.core.changes import ANONYMOUS, Author
 from configsvc.core.errors import PushRefused
 from configsvc.core.reports import Violation
@@ -25,9 +25,9 @@ WAIT_S = 20.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[GitStore]:
-    with open_store(Settings(repo=tmp_path / "repo")) as opened:
-        put(opened, {"a.json": b"{}\n"})
-        yield opened
+    with open_instance(Settings(repo=tmp_path / "repo")) as instance:
+        put(instance.store, {"a.json": b"{}\n"})
+        yield instance.store
 
 
 @pytest.fixture
@@ -150,10 +150,12 @@ def test_what_is_refused_late_goes_with_the_next_maintenance(store: GitStore, cl
 
 def test_a_landing_is_there_after_a_restart(tmp_path: Path) -> None:
     settings = Settings(repo=tmp_path / "repo")
-    with open_store(settings) as store:
+    with open_instance(settings) as instance:
+        store = instance.store
         git(tmp_path, "clone", "-q", f"file://{store.root}", "clone")
         commit_files(tmp_path / "clone", {"b.json": "{}\n"})
         outcome = store.pushes.land(brought(store, tmp_path / "clone"), PUSHER)
-    with open_store(settings) as store:
+    with open_instance(settings) as instance:
+        store = instance.store
         assert store.snapshot().commit_id == outcome.commit_id
         assert store.snapshot().find("b") is not None
