@@ -25,6 +25,7 @@ from configsvc.edge.transport import ClosingTransport
 MAX_HEADERS = 256
 MAX_PIPELINED = 128
 LINGER_S = 2.0
+"""Seconds that a client has to hang up after the last answer."""
 OVERFLOW_CONNECTIONS = 64
 """Connections beyond the cap that are told so; more are dropped without a word."""
 
@@ -71,12 +72,9 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; a connection too many is told so and closed."""
+        inner = cast(asyncio.Transport, transport)
         flush_s = self._limits.write_timeout_s
-        super().connection_made(
-            ClosingTransport(
-                cast(asyncio.Transport, transport), self._is_receiving, linger_s=LINGER_S, flush_s=flush_s
-            )
-        )
+        super().connection_made(ClosingTransport(inner, linger_s=LINGER_S, flush_s=flush_s))
         self._first_deadline.start()
         excess = len(self.connections) - self._limits.max_connections
         if excess > OVERFLOW_CONNECTIONS:
@@ -96,6 +94,21 @@ class EdgeProtocol(HttpToolsProtocol):
         for deadline in (self._first_deadline, self._head_deadline, self._write_deadline):
             deadline.stop()
         self.transport.forget()
+
+    def eof_received(self) -> None:
+        """Hang up too; a client that leaves its answer unread gets no more time than others for that."""
+        self.transport.close_at_once()
+
+    def shutdown(self) -> None:
+        """Let a connection go on which nothing happens; else the answer under way is the last.
+
+        Clients keep idle connections without a look at them, so that lingering would only hold up the stop.
+        """
+        is_busy = self._is_head_open or self._is_body_open or self._is_answering()
+        if is_busy or self.transport.is_closing():
+            super().shutdown()
+        else:
+            self.transport.close_at_once()
 
     def pause_writing(self) -> None:
         """Begin to count how long the client leaves its answer unread."""
@@ -186,9 +199,6 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.response_complete
-
-    def _is_receiving(self) -> bool:
-        return self._is_body_open or self._refusal is not None
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Take a request that asks for another protocol as if it did not (RFC 9110, section 7.8).

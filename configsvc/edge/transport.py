@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 
@@ -11,48 +10,57 @@ class ClosingTransport(asyncio.Transport):
     """Writes to `inner`; a close is done in bounded time, and loses no answer.
 
     Closing a socket with unread input makes the kernel reset the connection,
-    and a reset may destroy the answer before the client has read it.  So while
-    the client still sends, only the writing side is closed at first, and what
-    comes is thrown away (RFC 9112, section 9.6).
+    and a reset may destroy an answer before the client has read it.  Whether
+    input is under way cannot be known: the client may just be sending the rest
+    of a request, or the next one.  So only the writing side is closed at first,
+    and what comes is thrown away until the client hangs up or its time is over
+    (RFC 9112, section 9.6).
 
     Args:
-        is_receiving: Tells whether the client is in the middle of a request.
-        linger_s: Seconds that the client has to notice and hang up.
+        linger_s: Seconds that the client has to hang up once all is sent.
         flush_s: Seconds that the client has to read what was written.
     """
 
-    def __init__(
-        self, inner: asyncio.Transport, is_receiving: Callable[[], bool], *, linger_s: float, flush_s: float
-    ) -> None:
+    def __init__(self, inner: asyncio.Transport, *, linger_s: float, flush_s: float) -> None:
         super().__init__()
         self._inner = inner
-        self._is_receiving = is_receiving
         self._linger_s = linger_s
         self._flush_s = flush_s
-        self._deadline: asyncio.TimerHandle | None = None
-        self.is_lingering = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_lingering = False
 
     def close(self) -> None:
-        """Close when all is written; at the deadline in any case.  Closing twice is harmless."""
+        """Send what was written, wait for the client to hang up, and close.  Closing twice is harmless."""
         if self.is_closing():
             return
-        if self._is_receiving() and self._inner.can_write_eof():
-            self.is_lingering = True
+        if self._inner.can_write_eof():
+            self._is_lingering = True
             self._inner.write_eof()
             self._inner.resume_reading()
-            self._arm(self._linger_s)
         else:
             self._inner.close()
-            self._arm(self._flush_s)
+        self._wait(flush_until=asyncio.get_running_loop().time() + self._flush_s)
+
+    def close_at_once(self) -> None:
+        """Close when all is sent, without waiting for the client to hang up; also after `close`."""
+        self.close()
+        self._inner.close()
 
     def forget(self) -> None:
-        """Drop the deadline: the connection is lost."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        """Wait no longer: the connection is lost."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _arm(self, seconds: float) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self._inner.abort)
+    def _wait(self, flush_until: float) -> None:
+        """Abort after `linger_s` that began with nothing unsent, at `flush_until` if something is unsent."""
+        loop = asyncio.get_running_loop()
+        if not self.get_write_buffer_size():
+            self._timer = loop.call_later(self._linger_s, self._inner.abort)
+        elif (left_s := flush_until - loop.time()) > 0:
+            self._timer = loop.call_later(min(self._linger_s, left_s), self._wait, flush_until)
+        else:
+            self._inner.abort()
 
     def abort(self) -> None:
         """Close at once."""
@@ -60,11 +68,11 @@ class ClosingTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Return whether a close has begun."""
-        return self.is_lingering or self._inner.is_closing()
+        return self._is_lingering or self._inner.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Write, unless a close has begun."""
-        if not self.is_lingering:
+        if not self._is_lingering:
             self._inner.write(data)
 
     def pause_reading(self) -> None:

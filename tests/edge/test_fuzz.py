@@ -12,7 +12,7 @@ from configsvc.app import create_app
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.memory import MemoryStore
-from tests.edge.running import connect, get, read_to_end, running, say
+from tests.edge.running import PATIENCE_S, connect, get, read_to_end, running, say
 
 HOST = b"Host: localhost\r\n"
 REQUESTS = [
@@ -86,7 +86,9 @@ def spoil(source: random.Random, data: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     app = create_app(ConfigService(MemoryStore()), QUICK)
-    with running(app, QUICK) as served:
+    with pytest.MonkeyPatch.context() as patched, running(app, QUICK) as served:
+        # A client held up between its two sends for longer than that would rightly be reset.
+        patched.setattr("configsvc.edge.protocol.LINGER_S", PATIENCE_S)
         yield served
 
 

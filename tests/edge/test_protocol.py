@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -252,6 +253,49 @@ def test_a_client_that_sends_on_after_a_refusal_still_gets_the_answer(port: int)
     assert answer.status == 413
 
 
+def assert_not_reset(connection: socket.socket) -> None:
+    """Fail if the server minds that more is sent: a reset comes with the next call after it."""
+    for _ in range(10):
+        connection.sendall(get("/late", close=False))
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+
+
+def send_until_refused(connection: socket.socket) -> None:
+    give_up_at = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up_at:
+        connection.sendall(b"x")
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("data", [get("/"), b"GET / HTTP/1.0\r\n" + HOST + b"\r\n", b"BAD\r\n\r\n"])
+def test_a_client_that_sends_on_after_the_last_answer_is_not_reset(
+    port: int, echo: Echo, data: bytes
+) -> None:
+    with connect(port) as connection:
+        connection.sendall(data)
+        split_answers(read_to_end(connection))
+        calls = echo.calls
+        assert_not_reset(connection)
+        assert echo.calls == calls
+
+
+@pytest.mark.parametrize("data", [b"", get("/", close=False), b"GET / HT"])
+def test_a_client_that_sends_on_after_a_time_out_is_not_reset(quick_port: int, data: bytes) -> None:
+    with connect(quick_port) as connection:
+        connection.sendall(data)
+        read_to_end(connection)
+        assert_not_reset(connection)
+
+
+def test_a_client_that_stays_after_the_last_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("configsvc.edge.protocol.LINGER_S", 0.1)
+    with running(Echo(), Settings()) as port, connect(port) as connection:
+        connection.sendall(get("/"))
+        read_to_end(connection)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            send_until_refused(connection)
+
+
 def test_a_head_that_comes_too_slowly_is_given_up(quick_port: int) -> None:
     answer = ask(quick_port, b"GET / HTTP/1.1\r\nHost: loc")
     assert answer.status == 408
@@ -353,3 +397,13 @@ def test_a_stop_waits_for_the_request_under_way_but_not_for_idle_or_slow_connect
     with kept, slow:
         assert kept.recv(100) == b""
         assert slow.recv(100).startswith(b"HTTP/1.1 503 ")
+
+
+def test_a_stop_does_not_linger_for_idle_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("configsvc.edge.protocol.LINGER_S", 600.0)
+    with running(Echo(), Settings(shutdown_grace_s=600)) as port:
+        kept, fresh = connect(port), connect(port)
+        kept.sendall(get("/", close=False))
+        kept.recv(1 << 16)
+    with kept, fresh:
+        assert (kept.recv(100), fresh.recv(100)) == (b"", b"")
