@@ -57,7 +57,7 @@ def _readiness(status: StoreStatus) -> dict[str, object]:
 
 def _conformance(findings: Findings) -> dict[str, object]:
     """Return which services do not conform: they are served all the same."""
-    if findings.is_whole and not findings.services:
+    if not findings.services:
         return {}
     told: dict[str, object] = {"is_whole": findings.is_whole, "count": len(findings.services)}
     return {"nonconforming": told | {"services": list(findings.services[:MAX_NAMED])}}
