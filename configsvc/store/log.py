@@ -27,6 +27,7 @@ from configsvc.store.refs import (
     compare_and_set,
     read_ref,
 )
+from configsvc.store.repository import own_folder
 
 MAX_LOCK_WAIT_S = 0.5
 """How long another process may hold git's lock on `main` before writes fail, in seconds."""
@@ -92,6 +93,9 @@ class LocalLog:
         self._packs = git_dir / "objects" / "pack"
         self._disk = disk
         self._on_step = on_step
+        self._mark = own_folder(git_dir) / "keep"
+        self._mark.parent.mkdir(exist_ok=True)
+        self._mark.write_text(KEEP_REASON)
         self._forget_marks()
 
     def append(self, batch: Batch) -> Fate:
@@ -156,10 +160,9 @@ class LocalLog:
         mark = self._packs / f"{name}.keep"
         is_in_doubt = False
         try:
-            # By rename: an empty one, left by a kill, could be a person's.
-            temporary = self._packs / f"{TEMPORARY}{os.getpid()}-k"
-            temporary.write_text(KEEP_REASON)
-            temporary.rename(mark)
+            # At once with its text: an empty one, left by a kill, could be a person's.
+            with contextlib.suppress(FileExistsError):
+                os.link(self._mark, mark)
             yield
         except RefUnsynced:
             is_in_doubt = True  # main may stand on the pack, or not
