@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.serving import Server
 from tests.gitdoor.clones import Clone, Pushed, clone, repository_url
-from tests.gitdoor.hostile import CASES, Case
+from tests.gitdoor.hostile import CASES, NAMES, Case
 from tests.gitdoor.plumbing import Plumber
 from tests.store.gitrepo import assert_sound, git
 
@@ -53,6 +53,8 @@ def test_a_hostile_push_is_refused_in_words_and_leaves_nothing(
     assert git(served, "show-ref") == refs
     assert stored(served) == objects, pushed.text
     assert quarantines(served) == []
+    if name in NAMES:
+        return  # they differ by a name only, so one good push after them is enough: the last test's
     shared.reset()
     shared.commit({"good/service.json": f'{{"after": "{abs(hash(name))}"}}\n'}, "Good")
     after = shared.push()
@@ -60,5 +62,8 @@ def test_a_hostile_push_is_refused_in_words_and_leaves_nothing(
 
 
 def test_the_repository_is_sound_after_all_of_it(server: Server, served: Path, shared: Clone) -> None:
+    shared.reset()
+    shared.commit({"last.json": "{}\n"})
+    assert shared.push().ok
     assert_sound(served)
     assert server.ask("GET", "/readyz").status == 200
