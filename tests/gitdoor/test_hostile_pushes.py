@@ -10,6 +10,7 @@ from tests.end_to_end.serving import Server
 from tests.gitdoor.clones import Clone, Pushed, clone, repository_url
 from tests.gitdoor.hostile import CASES, NAMES, Case
 from tests.gitdoor.plumbing import Plumber
+from tests.gitdoor.test_fetching import wait_for_no_process
 from tests.store.gitrepo import assert_sound, git
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,7 @@ def test_a_hostile_push_is_refused_in_words_and_leaves_nothing(
     assert not pushed.ok, pushed.text
     assert case.words in pushed.text, pushed.text
     assert pushed.remote or "error:" in pushed.text, pushed.text
+    wait_for_no_process(served)  # git cleans up after it has answered
     assert git(served, "show-ref") == refs
     assert stored(served) == objects, pushed.text
     assert quarantines(served) == []
