@@ -100,7 +100,8 @@ def _add_headers(app: Flask, service: ConfigService) -> None:
             del response.headers["Content-Type"]
         if headers.REVISION not in response.headers:
             response.headers[headers.REVISION] = str(service.snapshot().revision)
-        response.headers.extend(headers.SECURITY)
+        for name, value in headers.SECURITY:
+            response.headers.setdefault(name, value)
         return response
 
 

@@ -13,7 +13,9 @@ MAX_PARAMETERS = 16
 MAX_MESSAGE_CHARS = 4096
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_VERSION = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_INTEGER = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+MAX_INTEGER = 9_999_999_999
+"""Largest version, revision or count that a request may name."""
 
 
 class Query:
@@ -52,16 +54,27 @@ class Query:
 
     def version(self) -> int | None:
         """Return the parameter `version`, None when it was not given."""
-        text = self.find("version")
-        if text is not None and not _VERSION.fullmatch(text):
-            raise RequestInvalid(f"version: {text[:40]!a} (expected: an integer from 0)")
-        return None if text is None else int(text)
+        return self.integer("version")
 
     def enabled(self) -> bool | None:
         """Return the parameter `enabled`, None when it was not given."""
-        text = self.find("enabled")
+        return self.flag("enabled")
+
+    def integer(self, name: str, least: int = 0, most: int = MAX_INTEGER) -> int | None:
+        """Return an integer from `least` to `most`, None when it was not given."""
+        text = self.find(name)
+        if text is None:
+            return None
+        if not _INTEGER.fullmatch(text) or not least <= int(text) <= most:
+            limits = f"from {least}" if most == MAX_INTEGER else f"from {least} to {most}"
+            raise RequestInvalid(f"{name}: {text[:40]!a} (expected: an integer {limits})")
+        return int(text)
+
+    def flag(self, name: str) -> bool | None:
+        """Return a flag, None when it was not given."""
+        text = self.find(name)
         if text not in (None, "true", "false"):
-            raise RequestInvalid(f"enabled: {text[:40]!a} (expected: true or false)")
+            raise RequestInvalid(f"{name}: {text[:40]!a} (expected: true or false)")
         return None if text is None else text == "true"
 
 

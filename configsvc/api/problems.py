@@ -15,7 +15,7 @@ from http import HTTPStatus
 from configsvc.core import errors
 
 RETRY_AFTER_S = 1
-"""What an answer 503 tells the client to wait, in seconds."""
+"""What an answer that time will change tells the client to wait, in seconds."""
 
 SEED_PATH = "/config"
 
@@ -49,6 +49,7 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.VersionDeleted: _both(410),
     errors.SchemaNotFound: _both(404),
     errors.RevisionNotFound: _both(404),
+    errors.ValueNotFound: _both(404),
     errors.Conflict: _CONFLICT,
     errors.ServiceExists: _CONFLICT,
     errors.ServiceEnabled: _CONFLICT,
@@ -144,7 +145,7 @@ def render(problem: Problem, path: str) -> Rendered:
     else:
         status, media_type, body = problem.statuses.api, "application/problem+json", _api_body(problem)
     headers = [("Content-Type", media_type), ("Cache-Control", "no-store")]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE or problem.code == errors.RevisionUnreached.code:
         headers.append(("Retry-After", str(RETRY_AFTER_S)))
     return Rendered(status, tuple(headers), body)
 

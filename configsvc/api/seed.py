@@ -14,22 +14,17 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request
 
 from configsvc.api import headers
+from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body, read_document
-from configsvc.api.parameters import Query, write_message
+from configsvc.api.conditional import document_tag_of, is_known, write_precondition
+from configsvc.api.parameters import Query
 from configsvc.api.problems import SEED_PATH, seed_json
 from configsvc.api.seed_versions import VersionMaps
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.names import parse_service
-from configsvc.core.tags import (
-    BLOB_CHARS,
-    DocumentTag,
-    Precondition,
-    document_tag,
-    parse_precondition,
-    split_tags,
-)
+from configsvc.core.tags import document_tag, parse_precondition
 from configsvc.documents.document import Document
-from configsvc.service import Ask, ConfigService, Existence
+from configsvc.service import ConfigService, Existence
 from configsvc.service.changes import Change, DeleteService, PutDocument, SetMeta
 from configsvc.store.base import Entry
 
@@ -58,8 +53,8 @@ class SeedApi:
         name, version = query.service(), query.version()
         snapshot = self._service.snapshot()
         entry = self._service.find_entry(snapshot, name, version)
-        parse_precondition(request.headers.get("If-Match"), None).check(name, _document_tag(entry))
-        if _is_known(entry):
+        parse_precondition(request.headers.get("If-Match"), None).check(name, document_tag_of(entry))
+        if is_known(_seed_tag(entry)):
             return _document_response(b"", entry, snapshot.revision, status=304)
         if version is None and entry.version > entry.born:
             return _document_response(self._maps.render(snapshot, entry), entry, snapshot.revision)
@@ -73,8 +68,8 @@ class SeedApi:
             parse_service(query.service())
         document = read_document(request, self._body(), self._service)
         name = query.find("service") or _name_in(document)
-        put = PutDocument(name, document, _precondition(), Existence.ABSENT)
-        receipt = self._service.commit([put], ask=_ask(query))
+        put = PutDocument(name, document, write_precondition(), Existence.ABSENT)
+        receipt = self._service.commit([put], ask=read_ask(query))
         entry = receipt.entry(name)
         created = {
             "ID": entry.ordinal,
@@ -95,35 +90,26 @@ class SeedApi:
         data = self._body()
         change: Change
         if not data and enabled is not None:
-            change = SetMeta(name, enabled, precondition=_precondition())
+            change = SetMeta(name, enabled, precondition=write_precondition())
         else:
             document = read_document(request, data, self._service)
             change = PutDocument(
-                name, document, _precondition(), Existence.PRESENT, enabled, keep_format=True
+                name, document, write_precondition(), Existence.PRESENT, enabled, keep_format=True
             )
-        receipt = self._service.commit([change], ask=_ask(query))
+        receipt = self._service.commit([change], ask=read_ask(query))
         return _document_response(_SUCCESS, receipt.entry(name), receipt.outcome.revision)
 
     def delete(self) -> Response:
         """Delete a service that is not enabled."""
         query = Query(request.query_string, ("service", "message"))
-        delete = DeleteService(query.service(), _precondition())
-        receipt = self._service.commit([delete], ask=_ask(query))
+        delete = DeleteService(query.service(), write_precondition())
+        receipt = self._service.commit([delete], ask=read_ask(query))
         response = Response(_SUCCESS, mimetype="application/json")
         response.headers[headers.REVISION] = str(receipt.outcome.revision)
         return response
 
     def _body(self) -> bytes:
         return read_body(request, self._service.bounds.max_bytes)
-
-
-def _ask(query: Query) -> Ask:
-    given = request.headers
-    return Ask(message=write_message(query, given), request_id=given.get("Config-Request-Id"))
-
-
-def _precondition() -> Precondition:
-    return parse_precondition(request.headers.get("If-Match"), request.headers.get("If-None-Match"))
 
 
 def _name_in(document: Document) -> str:
@@ -135,22 +121,8 @@ def _name_in(document: Document) -> str:
     return name
 
 
-def _document_tag(entry: Entry) -> DocumentTag:
-    return DocumentTag(entry.version, (entry.blob_id or "")[:BLOB_CHARS])
-
-
 def _seed_tag(entry: Entry) -> str:
     return document_tag(entry.version, entry.blob_id or "", "seed")
-
-
-def _is_known(entry: Entry) -> bool:
-    """Return whether the client has this state already (RFC 9110, section 13.1.2: weak comparison)."""
-    header = request.headers.get("If-None-Match")
-    if header is None:
-        return False
-    if header.strip() == "*":
-        return True
-    return _seed_tag(entry).strip('"') in [text for _, text in split_tags(header)]
 
 
 def _document_response(

@@ -14,6 +14,7 @@
         VersionDeleted            the version is a tombstone
         SchemaNotFound
         RevisionNotFound          no such commit or tag on main's first-parent chain
+        ValueNotFound             a pointer leads nowhere in the document that is read
       Conflict                    the request is right, the state forbids it
         ServiceExists
         ServiceEnabled            only a disabled service can be deleted
@@ -114,6 +115,10 @@ class SchemaNotFound(NotFound):
 
 class RevisionNotFound(NotFound):
     code = "revision-not-found"
+
+
+class ValueNotFound(NotFound):
+    code = "value-not-found"
 
 
 class Conflict(ConfigError):

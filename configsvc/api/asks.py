@@ -1,0 +1,25 @@
+"""Who asks for a write, and what they say of it besides its changes."""
+
+from __future__ import annotations
+
+from flask import request
+
+from configsvc.api.parameters import Query, write_message
+from configsvc.service import Ask
+
+
+def read_ask(query: Query, *, message: str | None = None) -> Ask:
+    """Return what the request says of the write that it asks for.
+
+    Args:
+        query: `message` and `dry_run` are read from it where it allows them.
+        message: Commit message that its body had; None when the message comes from elsewhere.
+
+    Raises:
+        RequestInvalid: A part of it is malformed.
+    """
+    return Ask(
+        message=write_message(query, request.headers) if message is None else message,
+        request_id=request.headers.get("Config-Request-Id"),
+        dry_run=query.flag("dry_run") or False,
+    )
