@@ -18,7 +18,11 @@ from configsvc.api.access_log import log_access
 from configsvc.api.health import make_health_blueprint
 from configsvc.api.hosts import find_host_problem
 from configsvc.api.problems import Problem, http_problem, problem_of, render
+from configsvc.api.reference_pages import make_reference_blueprint
+from configsvc.api.root import make_root_blueprint
 from configsvc.api.seed import make_seed_blueprint
+from configsvc.api.v1.paths import ServiceConverter
+from configsvc.api.v1.routes import make_v1_blueprint
 from configsvc.core.errors import ConfigError
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.gitdoor.smart import make_git_blueprint
@@ -50,6 +54,7 @@ def create_app(
     app = Flask("configsvc", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # else `//config` is answered by a redirect in HTML
+    app.url_map.converters["service"] = ServiceConverter
     allowed_hosts = settings.allowed_hosts
 
     @app.before_request
@@ -57,6 +62,9 @@ def create_app(
         problem = find_host_problem(request.environ.get("HTTP_HOST"), allowed_hosts)
         return _problem_response(problem) if problem else None
 
+    app.register_blueprint(make_root_blueprint(service, settings))
+    app.register_blueprint(make_reference_blueprint(service))
+    app.register_blueprint(make_v1_blueprint(service))
     app.register_blueprint(make_seed_blueprint(service))
     app.register_blueprint(make_health_blueprint(service, survey))
     if pushers is not None:

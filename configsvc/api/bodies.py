@@ -52,12 +52,7 @@ def body_format(request: Request) -> Format:
     Raises:
         MediaTypeUnsupported: Type, charset or content coding is none of ours.
     """
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding != "identity":
-        raise MediaTypeUnsupported(f"Content-Encoding: {coding[:80]!a} (expected: identity)")
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if charset != "utf-8":
-        raise MediaTypeUnsupported(f"charset: {charset[:80]!a} (expected: utf-8)")
+    check_coding(request)
     media_type = request.mimetype
     if media_type in _YAML_TYPES:
         return Format.YAML
@@ -70,6 +65,16 @@ def body_format(request: Request) -> Format:
         return Format.JSON
     shown = ascii(media_type[:80]) if media_type else "is missing"
     raise MediaTypeUnsupported(f"Content-Type: {shown} (expected: application/json or application/yaml)")
+
+
+def check_coding(request: Request) -> None:
+    """Raise `MediaTypeUnsupported` for a body that is compressed, or not in UTF-8."""
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise MediaTypeUnsupported(f"Content-Encoding: {coding[:80]!a} (expected: identity)")
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if charset != "utf-8":
+        raise MediaTypeUnsupported(f"charset: {charset[:80]!a} (expected: utf-8)")
 
 
 def _too_large(max_bytes: int) -> DocumentTooLarge:

@@ -11,9 +11,9 @@ import asyncio
 import io
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from configsvc.api.problems import Problem, http_problem
@@ -45,6 +45,7 @@ class BridgeLimits:
         threads: Requests that compute at one time.
         stream_threads: The same for requests whose body is streamed.
         max_body_bytes: Largest body, unless it is streamed.
+        larger_bodies: Paths whose bodies may be larger, and how large.
         max_buffered_bytes: Most bytes of such bodies held at one time.
         body_timeout_s: Seconds a body may take; for a streamed one, its next bytes.
         write_timeout_s: Seconds a client may take to accept the next bytes.
@@ -53,6 +54,7 @@ class BridgeLimits:
     threads: int = 32
     stream_threads: int = 8
     max_body_bytes: int = 1 << 20
+    larger_bodies: Mapping[str, int] = field(default_factory=dict)
     max_buffered_bytes: int = 64 << 20
     body_timeout_s: float = 30.0
     write_timeout_s: float = 30.0
@@ -100,7 +102,8 @@ class WsgiBridge:
 
     async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         limits = self._limits
-        body = WholeBody(self.budget, limits.max_body_bytes, limits.body_timeout_s)
+        max_bytes = limits.larger_bodies.get(scope["path"], limits.max_body_bytes)
+        body = WholeBody(self.budget, max_bytes, limits.body_timeout_s)
         exchange = Exchange(
             self._app, self._pool, scope, receive, send, limits.write_timeout_s, is_body_complete=lambda: True
         )

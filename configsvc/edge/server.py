@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from configsvc.api.v1.paths import COMMITS_PATH
 from configsvc.edge.asgi import EdgeApp
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
@@ -89,7 +90,8 @@ def _bridge_limits(settings: Settings) -> BridgeLimits:
         threads=settings.threads,
         # Each git process may hold a thread while it computes; the others refuse what comes on top.
         stream_threads=settings.git_processes + SPARE_STREAM_THREADS,
-        max_body_bytes=settings.max_body_bytes,
+        max_body_bytes=settings.max_document_bytes,
+        larger_bodies={COMMITS_PATH: settings.max_body_bytes},
         max_buffered_bytes=settings.max_buffered_bytes,
         body_timeout_s=settings.body_timeout_s,
         write_timeout_s=settings.write_timeout_s,

@@ -9,8 +9,17 @@ were written.
 
 from __future__ import annotations
 
-from configsvc.settings.model import RULES, SettingRule, Settings
+from configsvc.settings.model import MAX_COMMIT_BYTES, RULES, SettingRule, Settings
 from configsvc.settings.parsing import Address, is_host
 from configsvc.settings.sources import load_settings, unknown_variables
 
-__all__ = ["RULES", "Address", "SettingRule", "Settings", "is_host", "load_settings", "unknown_variables"]
+__all__ = [
+    "MAX_COMMIT_BYTES",
+    "RULES",
+    "Address",
+    "SettingRule",
+    "Settings",
+    "is_host",
+    "load_settings",
+    "unknown_variables",
+]

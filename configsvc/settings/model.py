@@ -21,6 +21,8 @@ from configsvc.settings.parsing import (
 
 KIB = 1 << 10
 MIB = 1 << 20
+MAX_COMMIT_BYTES = 16 * MIB
+"""Largest body that changes many services in one commit."""
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _LISTEN = Address("127.0.0.1", 5000)
@@ -75,8 +77,8 @@ class Settings:
 
     @property
     def max_body_bytes(self) -> int:
-        """Size of the largest request body."""
-        return self.max_document_bytes
+        """Size of the largest request body, whatever it is for."""
+        return max(self.max_document_bytes, MAX_COMMIT_BYTES)
 
     @property
     def allowed_hosts(self) -> frozenset[str] | None:

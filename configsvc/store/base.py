@@ -51,6 +51,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """What the index knows of a revision's commit."""
+
+    revision: int
+    commit_id: str
+    committed_at: int
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommitInfo:
     """What the commit of a revision says.
 
@@ -118,6 +128,9 @@ class Snapshot(View, Protocol):
 
     def commit(self, revision: int) -> CommitInfo:
         """Return what the commit of a revision says; `revision` is from 1 to this one."""
+
+    def record(self, revision: int) -> CommitRecord:
+        """Return what is known of a revision's commit without reading it; else as `commit`."""
 
     def made_by(self, revision: int) -> Sequence[Entry]:
         """Return the versions that a revision made, sorted by service."""

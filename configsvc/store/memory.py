@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from configsvc.core.changes import COMMITTER, Outcome, Plan, ServiceVersion
 from configsvc.core.errors import ConfigError, PathConflict, RequestIdReused, ServiceClosed
 from configsvc.core.names import DocumentPath, find_document
-from configsvc.store.base import CommitInfo, Entry, StoreStatus, Write
+from configsvc.store.base import CommitInfo, CommitRecord, Entry, StoreStatus, Write
 from configsvc.store.objects import object_id
 from configsvc.store.requests import request_trailers
 
@@ -52,6 +52,10 @@ class MemorySnapshot:
 
     def commit(self, revision: int) -> CommitInfo:
         return self.commits[revision - 1]
+
+    def record(self, revision: int) -> CommitRecord:
+        info = self.commits[revision - 1]
+        return CommitRecord(revision, info.commit_id, info.committed_at, info.author)
 
     def made_by(self, revision: int) -> Sequence[Entry]:
         entries = (entry for history in self.histories.values() for entry in history)

@@ -13,11 +13,11 @@ from heapq import merge
 
 from configsvc.core.names import Format, document_path, find_document
 from configsvc.core.trees import REGULAR
-from configsvc.store.base import CommitInfo, Entry
+from configsvc.store.base import CommitInfo, CommitRecord, Entry
 from configsvc.store.objects import Objects, commit_message_of
 from configsvc.store.reader import ObjectReader, is_commit_id
 from configsvc.store.trees import Tree, TreeEntry, find_entry, find_folder, walk
-from configsvc.store.versions import CommitRecord, VersionIndex, effective
+from configsvc.store.versions import VersionIndex, effective
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from itertools import accumulate
 
 from configsvc.core.names import DocumentPath, Format, find_document
 from configsvc.core.trees import REGULAR, PathChange
-from configsvc.store.base import Entry
+from configsvc.store.base import CommitRecord, Entry
 
 ID_BYTES = 20
 _FORMATS = (None, Format.JSON, Format.YAML)
@@ -37,16 +37,6 @@ class CommitChanges:
     committed_at: int
     author: str
     changes: tuple[PathChange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CommitRecord:
-    """What the index knows of a revision's commit."""
-
-    revision: int
-    commit_id: str
-    committed_at: int
-    author: str
 
 
 @dataclass(slots=True)

@@ -1,0 +1,480 @@
+"""`/api/v1/configs/{service}`: one document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.v1.calls import (
+    CONFIGS,
+    JSON,
+    MERGE,
+    PATCH,
+    YAML,
+    delete,
+    disable,
+    get,
+    patch,
+    put,
+    refusal,
+    remove,
+    revision,
+    told,
+)
+
+TEXT = """\
+# ask before you change this
+base: &base
+  retries:   3     # three times
+prod:
+  <<: *base
+  port: 80
+"""
+
+
+def test_a_document_is_created_and_read_back_as_it_is_stored(client: FlaskClient) -> None:
+    created = put(client, "payments/api", '{"b":1.0,"a":1e2}')
+    assert created.status_code == 201
+    assert created.headers["Location"] == f"{CONFIGS}/payments/api"
+    body = told(created)
+    assert body == {
+        "service": "payments/api",
+        "version": 0,
+        "revision": 2,
+        "commit_id": body["commit_id"],
+        "etag": created.headers["ETag"],
+        "format": "json",
+        "changed": True,
+    }
+    response = get(client, "payments/api")
+    assert response.text == '{\n  "b": 1.0,\n  "a": 1e2\n}\n'
+    assert response.content_type == JSON
+    assert response.headers["ETag"] == created.headers["ETag"]
+    assert (response.headers["Config-Version"], response.headers["Config-Revision"]) == ("0", "2")
+    assert (response.headers["Vary"], response.headers["Cache-Control"]) == ("Accept", "no-cache")
+
+
+def test_a_document_is_replaced_and_an_equal_one_makes_no_version(client: FlaskClient) -> None:
+    put(client, "x", {"a": 1})
+    replaced, again = put(client, "x", {"a": 2}), put(client, "x", {"a": 2})
+    assert (replaced.status_code, told(replaced)["version"], told(replaced)["changed"]) == (200, 1, True)
+    assert (again.status_code, told(again)["version"], told(again)["changed"]) == (200, 1, False)
+    assert revision(client) == 3
+    assert "Location" not in replaced.headers
+
+
+def test_a_service_that_was_deleted_is_created_again_with_the_next_number(client: FlaskClient) -> None:
+    put(client, "x", {"a": 1})
+    remove(client, "x")
+    created = put(client, "x", {"a": 1})
+    assert (created.status_code, told(created)["version"]) == (201, 2)
+
+
+@pytest.mark.parametrize("name", ["payments/api", "payments%2Fapi", "payments%2fapi"])
+def test_a_slash_in_a_name_may_be_escaped(client: FlaskClient, name: str) -> None:
+    put(client, "payments/api", {"a": 1})
+    assert get(client, name).get_json() == {"a": 1}
+    assert get(client, f"{name}/-/meta").get_json()["service"] == "payments/api"
+    assert get(client, f"{name}%2F-%2Fmeta").get_json()["service"] == "payments/api"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Nginx",
+        "a//b",
+        "/a",
+        "a/",
+        "..",
+        "a/../b",
+        "%2e%2e%2fetc",
+        "%252e",
+        "payments%252Fapi",
+        ".git",
+        ".configsvc/services/x.yaml",
+        "x.json",
+        "con",
+        "a%00b",
+        "a%0ab",
+        "a%0d%0ab",
+        "a%ff",
+        "%e2%84%aa",
+        "a" * 101,
+        "a/" * 8 + "a",
+        "-",
+        "-/default",
+        "a b",
+        "a+b",
+        "a;b",
+    ],
+)
+def test_what_is_no_name_is_refused_by_every_verb(client: FlaskClient, name: str) -> None:
+    calls = [get(client, name), put(client, name, {}), patch(client, name, {}), delete(client, name)]
+    assert {refusal(response) for response in calls} == {(400, "name-invalid")}
+    assert revision(client) == 1
+
+
+@pytest.mark.parametrize("path", ["a/-", "a/-/", "a/-/x", "a/-/versions/", "a/-/meta/x", "a/-/-/meta", ""])
+def test_what_belongs_to_no_service_is_not_found(client: FlaskClient, path: str) -> None:
+    assert refusal(get(client, path)) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, YAML),
+        ("", YAML),
+        ("*/*", YAML),
+        ("application/*", YAML),
+        (JSON, JSON),
+        (f"{JSON}; charset=utf-8", JSON),
+        ("APPLICATION/JSON", JSON),
+        ("text/yaml", YAML),
+        (f"{YAML};q=0.1, {JSON};q=0.2", JSON),
+        (f"{JSON}, {YAML}", YAML),
+        (f"{YAML};q=0, */*", JSON),
+        ("text/html, */*;q=0.1", YAML),
+        ("text/html", None),
+        ("image/*;q=1, text/plain", None),
+        (f"{JSON};q=0", None),
+        (";;,,", None),
+    ],
+)
+def test_the_answer_is_what_the_client_accepts(
+    client: FlaskClient, accept: str | None, media_type: str | None
+) -> None:
+    put(client, "x", TEXT, YAML)
+    response = get(client, "x") if accept is None else get(client, "x", Accept=accept)
+    if media_type is None:
+        assert refusal(response) == (406, "not-acceptable")
+        return
+    assert (response.status_code, response.content_type) == (200, media_type)
+    assert response.headers["ETag"].endswith('-yaml"' if media_type == YAML else '-json"')
+    value = {"base": {"retries": 3}, "prod": {"retries": 3, "port": 80}}
+    assert response.text == TEXT if media_type == YAML else told(response) == value
+
+
+def test_json_is_answered_as_yaml_too(client: FlaskClient) -> None:
+    put(client, "x", {"a": [1, "yes"], "b": {}})
+    response = get(client, "x", Accept=YAML)
+    assert response.text == 'a:\n  - 1\n  - "yes"\nb: {}\n'
+    assert response.headers["ETag"].endswith('-yaml"')
+
+
+@pytest.mark.parametrize("accept", [JSON, YAML])
+def test_what_a_client_has_is_not_sent_again(client: FlaskClient, accept: str) -> None:
+    put(client, "x", {"a": 1})
+    tag = get(client, "x", Accept=accept).headers["ETag"]
+    response = get(client, "x", Accept=accept, If_None_Match=f'"other", W/{tag}')
+    assert (response.status_code, response.data) == (304, b"")
+    assert (response.headers["ETag"], response.headers["Vary"]) == (tag, "Accept")
+    other = JSON if accept == YAML else YAML
+    assert get(client, "x", Accept=other, If_None_Match=tag).status_code == 200
+    put(client, "x", {"a": 2})
+    assert get(client, "x", Accept=accept, If_None_Match=tag).status_code == 200
+
+
+def test_an_old_version_stays_readable(client: FlaskClient) -> None:
+    for number in range(3):
+        put(client, "x", {"n": number})
+    remove(client, "x")
+    assert get(client, "x?version=1").get_json() == {"n": 1}
+    assert get(client, "x?version=1").headers["Config-Version"] == "1"
+    assert refusal(get(client, "x")) == (404, "service-not-found")
+    assert refusal(get(client, "x?version=3")) == (410, "version-deleted")
+    assert refusal(get(client, "x?version=4")) == (404, "version-not-found")
+
+
+def test_the_document_of_a_commit_is_what_was_newest_then(client: FlaskClient) -> None:
+    first = told(put(client, "x", {"n": 0}))["commit_id"]
+    between = told(put(client, "y", {}))["commit_id"]
+    put(client, "x", {"n": 1})
+    for commit in (first, between):
+        response = get(client, f"x?at={commit}")
+        assert (response.get_json(), response.headers["Config-Version"]) == ({"n": 0}, "0")
+    assert refusal(get(client, f"y?at={first}")) == (404, "service-not-found")
+    assert refusal(get(client, f"x?at={'0' * 40}")) == (404, "revision-not-found")
+    assert refusal(get(client, "x?at=v1.0")) == (404, "revision-not-found")
+    assert refusal(get(client, f"x?at={first}&version=0")) == (400, "request-invalid")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("", {"a": {"b/c": [1, {"~": None}]}}),
+        ("/a/b~1c/0", 1),
+        ("/a/b~1c/1/~0", None),
+        ("/a/b~1c/1", {"~": None}),
+    ],
+)
+def test_one_value_of_a_document_is_answered(client: FlaskClient, pointer: str, value: Any) -> None:
+    put(client, "x", {"a": {"b/c": [1, {"~": None}]}})
+    response = get(client, f"x?pointer={pointer}")
+    assert (response.status_code, told(response), response.content_type) == (200, value, JSON)
+    assert response.headers["Config-Version"] == "0"
+
+
+def test_the_tag_of_a_value_lasts_as_long_as_the_value_and_names_no_version(client: FlaskClient) -> None:
+    put(client, "x", {"a": 1, "b": 1})
+    tag = get(client, "x?pointer=/a").headers["ETag"]
+    put(client, "x", {"a": 1, "b": 2})
+    kept = get(client, "x?pointer=/a", If_None_Match=tag)
+    assert (kept.status_code, kept.headers["Config-Version"]) == (304, "1")
+    assert refusal(put(client, "x", {}, If_Match=tag)) == (412, "precondition-failed")
+    put(client, "x", {"a": 2, "b": 2})
+    assert get(client, "x?pointer=/a", If_None_Match=tag).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("pointer", "expected"),
+    [
+        ("/b", (404, "value-not-found")),
+        ("/a/2", (404, "value-not-found")),
+        ("/a/-", (404, "value-not-found")),
+        ("/a/01", (404, "value-not-found")),
+        ("/a/0/x", (404, "value-not-found")),
+        ("a", (400, "request-invalid")),
+        ("/~2", (400, "request-invalid")),
+        ("/" + "9" * 5000, (404, "value-not-found")),
+    ],
+)
+def test_a_pointer_that_leads_nowhere_is_told(
+    client: FlaskClient, pointer: str, expected: tuple[int, str]
+) -> None:
+    put(client, "x", {"a": [1, 2]})
+    assert refusal(get(client, f"x?pointer={pointer}")) == expected
+
+
+def test_whoever_wrote_reads_the_write_or_is_told_to_wait(client: FlaskClient) -> None:
+    written = told(put(client, "x", {}))["revision"]
+    assert get(client, f"x?min_revision={written}").status_code == 200
+    response = get(client, f"x?min_revision={written + 1}")
+    assert refusal(response) == (412, "revision-unreached")
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["Config-Revision"] == str(written)
+
+
+def test_a_read_may_expect_a_version(client: FlaskClient) -> None:
+    tag = put(client, "x", {}).headers["ETag"]
+    assert get(client, "x", If_Match=tag).status_code == 200
+    put(client, "x", {"a": 1})
+    assert refusal(get(client, "x", If_Match=tag)) == (412, "precondition-failed")
+
+
+def test_json_sent_to_a_yaml_document_edits_it(client: FlaskClient) -> None:
+    put(client, "x", TEXT, YAML)
+    value = {"base": {"retries": 3}, "prod": {"retries": 3, "port": 8080}}
+    written = put(client, "x", value)
+    assert (told(written)["format"], written.headers["ETag"][-6:]) == ("yaml", '-yaml"')
+    assert get(client, "x").text == TEXT.replace("80", "8080")
+
+
+@pytest.mark.parametrize(
+    ("stands", "sent", "query", "stored"),
+    [
+        (None, JSON, "format=yaml", "a: 1\n"),
+        (None, YAML, "format=json", '{\n  "a": 1\n}\n'),
+        (YAML, JSON, "format=json", '{\n  "a": 1\n}\n'),
+        (YAML, JSON, "format=yaml", "a: 1\n"),
+        (JSON, YAML, "format=yaml", "# sent\na:   1\n"),
+        (JSON, YAML, "", "# sent\na:   1\n"),
+        (JSON, JSON, "format=json", '{\n  "a": 1\n}\n'),
+    ],
+)
+def test_the_format_to_keep_may_be_named(
+    client: FlaskClient, stands: str | None, sent: str, query: str, stored: str
+) -> None:
+    if stands is not None:
+        put(client, "x", "# old\nb: 1\n" if stands == YAML else {"b": 1}, stands)
+    response = put(client, f"x?{query}", "# sent\na:   1\n" if sent == YAML else {"a": 1}, sent)
+    assert response.status_code == (201 if stands is None else 200)
+    assert get(client, "x").text == stored
+
+
+def test_a_patch_changes_only_the_lines_concerned(client: FlaskClient) -> None:
+    put(client, "x", TEXT, YAML)
+    assert patch(client, "x", {"prod": {"port": 8080}}).status_code == 200
+    operations = [{"op": "test", "path": "/prod/port", "value": 8080}, {"op": "remove", "path": "/prod/port"}]
+    assert patch(client, "x", operations, PATCH).status_code == 200
+    assert get(client, "x?version=1").text == TEXT.replace("80", "8080")
+    assert "  <<: *base\n" in get(client, "x").text
+    assert told(get(client, "x", Accept=JSON))["prod"] == {"retries": 3}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        ({"a": None}, MERGE, (200, "")),
+        ([], PATCH, (200, "")),
+        ([], MERGE, (400, "document-invalid")),
+        ({}, PATCH, (400, "document-invalid")),
+        ("{", MERGE, (400, "document-invalid")),
+        ("", MERGE, (400, "request-invalid")),
+        ([{"op": "test", "path": "/a", "value": 2}], PATCH, (409, "patch-failed")),
+        ([{"op": "remove", "path": "/b"}], PATCH, (409, "patch-failed")),
+        ([{"op": "add", "path": "", "value": []}], PATCH, (400, "document-invalid")),
+        ([{"op": "remove", "path": "a"}], PATCH, (400, "document-invalid")),
+        ([{"op": "noop", "path": ""}], PATCH, (400, "document-invalid")),
+        ({"a": 2}, JSON, (415, "media-type-unsupported")),
+        ({"a": 2}, YAML, (415, "media-type-unsupported")),
+        ({"a": 2}, "text/plain", (415, "media-type-unsupported")),
+    ],
+)
+def test_a_patch_does_what_it_can_or_nothing(
+    client: FlaskClient, body: Any, kind: str, expected: tuple[int, str]
+) -> None:
+    put(client, "x", {"a": 1})
+    response = patch(client, "x", body, kind)
+    if expected[0] == 200:
+        assert response.status_code == 200
+        return
+    assert refusal(response) == expected
+    assert get(client, "x").get_json() == {"a": 1}
+    if expected[0] == 415:
+        assert response.headers["Accept-Patch"] == f"{MERGE}, {PATCH}"
+
+
+def test_a_patch_of_a_missing_service_is_refused(client: FlaskClient) -> None:
+    assert refusal(patch(client, "x", {})) == (404, "service-not-found")
+
+
+def test_a_service_is_deleted_once_it_is_disabled(client: FlaskClient) -> None:
+    put(client, "x", {})
+    assert refusal(delete(client, "x")) == (409, "service-enabled")
+    disable(client, "x")
+    response = delete(client, "x")
+    body = told(response)
+    assert body == {
+        "service": "x",
+        "version": 1,
+        "revision": 4,
+        "commit_id": body["commit_id"],
+        "deleted": True,
+        "changed": True,
+    }
+    assert "ETag" not in response.headers
+    assert refusal(delete(client, "x")) == (404, "service-not-found")
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "text/html", "application/x-www-form-urlencoded", MERGE, PATCH, ""]
+)
+def test_a_document_of_another_type_is_refused(client: FlaskClient, kind: str) -> None:
+    assert refusal(put(client, "x", "{}", kind)) == (415, "media-type-unsupported")
+
+
+@pytest.mark.parametrize(
+    "query", ["versoin=1", "version=", "version=-1", "version=1&version=1", "min_revision=x"]
+)
+def test_a_parameter_that_is_not_known_is_refused(client: FlaskClient, query: str) -> None:
+    put(client, "x", {})
+    assert refusal(get(client, f"x?{query}")) == (400, "request-invalid")
+
+
+def test_a_document_beyond_its_bound_is_refused(client: FlaskClient) -> None:
+    assert refusal(put(client, "x", b"x" * ((1 << 20) + 1))) == (413, "document-too-large")
+    text = "a: 1\n" + "#" * (128 << 10) + "\n"
+    put(client, "x", text, YAML)
+    assert refusal(patch(client, "x", {"a": 2})) == (413, "edit-too-large")
+    assert refusal(put(client, "x", {"a": 2})) == (413, "edit-too-large")
+    assert put(client, "x?format=json", {"a": 2}).status_code == 200
+
+
+def test_head_has_the_headers_of_get_and_no_body(client: FlaskClient) -> None:
+    put(client, "x", {"a": 1})
+    for path in (
+        "x",
+        "x?pointer=/a",
+        "x?version=0",
+        "x/-/versions",
+        "x/-/versions/0",
+        "x/-/diff",
+        "x/-/meta",
+    ):
+        got, head = get(client, path), client.head(f"{CONFIGS}/{path}")
+        assert (head.status_code, head.data) == (200, b"")
+        assert dict(head.headers) == dict(got.headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("configs", "GET"),
+        ("configs/a/b", "GET PUT PATCH DELETE"),
+        ("configs/a/b/-/versions", "GET"),
+        ("configs/a/b/-/versions/0", "GET"),
+        ("configs/a/b/-/diff", "GET"),
+        ("configs/a/b/-/rollback", "POST"),
+        ("configs/a/b/-/meta", "GET PATCH"),
+        ("commits", "GET POST"),
+        ("commits/x", "GET"),
+        ("validate", "POST"),
+        ("schemas", "GET"),
+        ("schemas/a/b", "GET PUT DELETE"),
+        ("schemas/a/b/-/default", "GET PUT DELETE"),
+        ("schemas/-/default", "GET PUT DELETE"),
+    ],
+)
+def test_options_and_a_wrong_method_tell_what_there_is(client: FlaskClient, path: str, methods: str) -> None:
+    allowed = {*methods.split(), "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    options, wrong = client.options(f"/api/v1/{path}"), client.open(f"/api/v1/{path}", method="BREW")
+    assert (options.status_code, options.data) == (204, b"")
+    assert refusal(wrong) == (405, "method-not-allowed")
+    for response in (options, wrong):
+        assert set(response.headers["Allow"].split(", ")) == allowed
+    assert ("Accept-Patch" in options.headers) is ("PATCH" in allowed)
+
+
+def test_a_repeated_write_happens_once(client: FlaskClient) -> None:
+    first = put(client, "x", {"a": 1}, Config_Request_Id="deploy-1")
+    put(client, "x", {"a": 2})
+    again = put(client, "x", {"a": 1}, Config_Request_Id="deploy-1")
+    assert (again.status_code, again.data) == (first.status_code, first.data)
+    assert get(client, "x").get_json() == {"a": 2}
+    other = put(client, "x", {"a": 3}, Config_Request_Id="deploy-1")
+    assert refusal(other) == (409, "request-id-reused")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "subject"),
+    [
+        ("", {}, "Create x"),
+        ("?message=Raise%20it", {}, "Raise it"),
+        ("", {"Config_Message": "Raise it\xc3\xa9"}, "Raise it\u00e9"),
+    ],
+)
+def test_a_write_may_say_why(client: FlaskClient, query: str, headers: dict[str, str], subject: str) -> None:
+    put(client, f"x{query}", {}, **headers)
+    version = told(get(client, "x/-/versions/0"))
+    assert version["message"] == f"{subject}\n\nConfig-Operation: put\n"
+    assert version["author"] == "anonymous <anonymous@configsvc.invalid>"
+
+
+def test_a_dry_run_tells_what_would_change_and_writes_nothing(client: FlaskClient) -> None:
+    created = put(client, "x?dry_run=true", {"a": 1})
+    assert (created.status_code, told(created)) == (
+        200,
+        {
+            "dry_run": True,
+            "changed": True,
+            "versions": [{"service": "x", "version": 0, "deleted": False}],
+            "diffs": [
+                {
+                    "path": "x.json",
+                    "diff": '--- /dev/null\n+++ b/x.json\n@@ -0,0 +1,3 @@\n+{\n+  "a": 1\n+}\n',
+                }
+            ],
+        },
+    )
+    assert revision(client) == 1
+    put(client, "x", {"a": 1})
+    disable(client, "x")
+    same = told(put(client, "x?dry_run=true", {"a": 1}))
+    assert (same["changed"], same["versions"], same["diffs"]) == (False, [], [])
+    deleted = told(delete(client, "x?dry_run=true"))
+    assert deleted["versions"] == [{"service": "x", "version": 1, "deleted": True}]
+    assert [each["path"] for each in deleted["diffs"]] == [".configsvc/services/x.yaml", "x.json"]
+    assert refusal(patch(client, "y?dry_run=true", {})) == (404, "service-not-found")
+    assert revision(client) == 3
