@@ -75,7 +75,7 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.SettingInvalid: _both(500),
 }
 
-_CODES = {
+CODES = {
     400: "request-invalid",
     404: "not-found",
     405: "method-not-allowed",
@@ -129,7 +129,7 @@ def problem_of(error: errors.ConfigError) -> Problem:
 
 def http_problem(status: int, message: str = "", details: Sequence[Mapping[str, object]] = ()) -> Problem:
     """Return the problem for an HTTP status that no error class stands for."""
-    code = _CODES.get(status) or phrase(status).lower().replace(" ", "-")
+    code = CODES.get(status) or phrase(status).lower().replace(" ", "-")
     return Problem(_both(status), code, message, details)
 
 

@@ -165,6 +165,17 @@ def test_a_body_at_the_limit_is_taken() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/large", 200), ("/larger", 413), ("/", 413)])
+def test_a_path_may_take_larger_bodies_than_others(path: str, status: int) -> None:
+    async def test() -> None:
+        client = Client(part(b"x" * 11, more=False))
+        async with bridged(Echo(), max_body_bytes=10, larger_bodies={"/large": 11}) as bridge:
+            await bridge(scope(CHUNKED, path=path), client.receive, client.send)
+        assert client.status == status
+
+    run(test)
+
+
 def test_bodies_beyond_the_common_budget_are_refused_until_there_is_room_again() -> None:
     async def test() -> None:
         holder, late, later = Client(part(b"x" * 8, more=True)), Client(part(b"yyy", more=False)), Client()

@@ -1,4 +1,4 @@
-"""The session that the README shows, typed again."""
+"""The sessions that the README and the page on the API show, typed again."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from tests.end_to_end.recipes import blocks, run_shell
 from tests.end_to_end.serving import ROOT, serving
 
 SHOWN_URL = "http://localhost:5000"
-# What differs from run to run: ids of commits and blobs, dates of headers.
+# What differs from run to run: ids of commits, dates of headers, times.
 VOLATILE = [
     (re.compile(r"^[0-9a-f]{7,40}\b", re.MULTILINE), "COMMIT"),
+    (re.compile(r'(?<="commit_id": ")[0-9a-f]{40}'), "COMMIT"),
     (re.compile(r"^(Date): .*$", re.MULTILINE | re.IGNORECASE), r"\1"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
 ]
-_STEP = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+# A command goes on behind a backslash, and in quotes.
+_COMMAND = r"\$ (?P<command>(?:[^'\n\\]|\\.|\\\n|'[^']*')*)\n"
+_STEP = re.compile(_COMMAND + r"(?P<output>(?:(?!\$ ).*\n)*)")
 
 pytestmark = pytest.mark.slow
 
 
-def steps() -> Iterator[tuple[str, str]]:
-    """Yield each command of the README's sessions with the output shown below it."""
-    session = "".join(blocks(ROOT / "README.md", "console").values())
+def steps(page: Path) -> Iterator[tuple[str, str]]:
+    """Yield each command of a page's sessions with the output shown below it."""
+    session = "".join(blocks(page, "console").values())
     for step in _STEP.finditer(session):
         yield step["command"], step["output"]
 
@@ -50,9 +54,11 @@ def settled_output(command: str, folder: Path, *, expected: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_session_in_the_readme_gives_what_the_readme_shows(tmp_path: Path) -> None:
-    told = list(steps())
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
+def test_a_session_on_a_page_gives_what_the_page_shows(tmp_path: Path, page: str) -> None:
+    told = list(steps(ROOT / page))
     assert len(told) >= 10
+    assert len(told) == (ROOT / page).read_text(encoding="utf-8").count("\n$ ")
     repo = tmp_path / "config-repo"
     repo.mkdir()
     shutil.copy(ROOT / "config-repo" / "README.md", repo)

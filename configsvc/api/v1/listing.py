@@ -11,6 +11,8 @@ from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import page_of, read_answer, utc_text
 from configsvc.api.v1.cursors import make_cursor, read_name
 from configsvc.api.v1.negotiation import JSON
+from configsvc.core.errors import RequestInvalid
+from configsvc.core.names import MAX_NAME_CHARS
 from configsvc.service import ConfigService
 from configsvc.store.base import Entry, Snapshot
 
@@ -37,7 +39,7 @@ class ListingApi:
         query = Query(request.query_string, ("prefix", "limit", "cursor"))
         limit, after = page_size(query), read_name(_KIND, query.find("cursor"))
         snapshot = self._service.snapshot()
-        names = list(islice(snapshot.services(query.find("prefix") or "", after), limit + 1))
+        names = list(islice(snapshot.services(_prefix(query), after), limit + 1))
         following = make_cursor(_KIND, names[limit - 1]) if len(names) > limit else None
         entries = (snapshot.find(name) for name in names[:limit])
         items = [self._item(snapshot, entry) for entry in entries if entry is not None]
@@ -56,3 +58,10 @@ class ListingApi:
             "changed_at": utc_text(commit.committed_at),
             "author": commit.author,
         }
+
+
+def _prefix(query: Query) -> str:
+    prefix = query.find("prefix") or ""
+    if len(prefix) > MAX_NAME_CHARS:
+        raise RequestInvalid(f"prefix: {len(prefix)} characters (expected: <= {MAX_NAME_CHARS})")
+    return prefix
