@@ -14,19 +14,20 @@ _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", 
 _PATCH_TYPES = frozenset({"application/merge-patch+json", "application/json-patch+json"})
 
 
-def read_body(request: Request, max_bytes: int) -> bytes:
+def read_body(request: Request, max_bytes: int, too_large: type[RequestInvalid] = DocumentTooLarge) -> bytes:
     """Return the body of `request`, empty when it has none.
 
-    Raises:
-        DocumentTooLarge: It has more than `max_bytes`; one that says so is not read.
+    Args:
+        too_large: Raised for one of more than `max_bytes`; one that says so is not read.
     """
+    error = too_large(f"body: larger than {max_bytes} bytes")
     if (request.content_length or 0) > max_bytes:
-        raise _too_large(max_bytes)
+        raise error
     # One more than allowed: Werkzeug cuts a body of unknown length at its limit without a word.
     request.max_content_length = max_bytes + 1
     data = request.get_data(cache=False)
     if len(data) > max_bytes:
-        raise _too_large(max_bytes)
+        raise error
     return data
 
 
@@ -75,7 +76,3 @@ def check_coding(request: Request) -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if charset != "utf-8":
         raise MediaTypeUnsupported(f"charset: {charset[:80]!a} (expected: utf-8)")
-
-
-def _too_large(max_bytes: int) -> DocumentTooLarge:
-    return DocumentTooLarge(f"body: larger than {max_bytes} bytes")

@@ -10,7 +10,7 @@ from flask import request
 from configsvc.api.bodies import check_coding, read_body
 from configsvc.api.parameters import MAX_INTEGER
 from configsvc.api.v1.negotiation import JSON
-from configsvc.core.errors import MediaTypeUnsupported, RequestInvalid
+from configsvc.core.errors import MediaTypeUnsupported, RequestInvalid, RequestTooLarge
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.json import parse_any_json
 
@@ -43,10 +43,10 @@ def read_json(expected: Collection[str], bounds: Bounds = _SMALL) -> tuple[bytes
         RequestInvalid: There is no body.
         MediaTypeUnsupported: It is sent as something else.
         DocumentInvalid: It is not strict JSON.
-        DocumentTooLarge: It has more bytes than `bounds.max_bytes`.
+        RequestTooLarge: It has more bytes than `bounds.max_bytes`.
     """
     media_type_of(expected)
-    data = read_body(request, bounds.max_bytes)
+    data = read_body(request, bounds.max_bytes, RequestTooLarge)
     if not data:
         raise RequestInvalid("body: is empty (expected: JSON)")
     return data, parse_any_json(data, bounds=bounds)

@@ -63,7 +63,7 @@ def test_what_is_known_already_makes_no_commit(x: FlaskClient, body: Any) -> Non
         ("null", JSON, (400, "request-invalid")),
         ("", JSON, (400, "request-invalid")),
         ("{", JSON, (400, "document-invalid")),
-        ({"owner": "x" * (65 << 10)}, JSON, (413, "document-too-large")),
+        ({"owner": "x" * (65 << 10)}, JSON, (413, "request-too-large")),
         ({"owner": "x" * (63 << 10), "description": "y" * 900}, JSON, (200, "")),
         ([], PATCH, (415, "media-type-unsupported")),
         ("enabled: true", YAML, (415, "media-type-unsupported")),
