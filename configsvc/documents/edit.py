@@ -26,7 +26,9 @@ MAX_EDIT_BYTES = 128 << 10
 """Largest YAML text that is edited, in bytes; a larger one can be replaced as a whole."""
 
 
-def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = DEFAULT_BOUNDS) -> bytes:
+def edit_document(
+    old: bytes, format_: Format, new: Value, *, bounds: Bounds = DEFAULT_BOUNDS, was: Value | None = None
+) -> bytes:
     """Return the text for a document whose value becomes `new`.
 
     An equal value leaves the text as it is, byte for byte.
@@ -34,6 +36,7 @@ def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = D
     Args:
         old: The text so far.
         new: Within `bounds`.
+        was: What `old` parses to, where that is known.
 
     Raises:
         DocumentInvalid: `old` is not valid, or the new text breaks a bound.
@@ -43,7 +46,7 @@ def edit_document(old: bytes, format_: Format, new: Value, *, bounds: Bounds = D
         limit = f"(expected: <= {MAX_EDIT_BYTES} to edit it; send the whole document as YAML)"
         raise EditTooLarge(f"YAML document: {len(old)} bytes {limit}")
     wanted = fingerprint(new)
-    if fingerprint(parse_document(old, format_, bounds=bounds)) == wanted:
+    if fingerprint(parse_document(old, format_, bounds=bounds) if was is None else was) == wanted:
         return old
     try:
         if format_ is Format.JSON:

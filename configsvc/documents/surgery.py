@@ -65,6 +65,7 @@ class Surgeon:
         self._cuts = Cuts(text, takes_comments=is_careful)
         self._anchored: dict[str, object] = {}
         """What the anchors so far will stand for."""
+        self._has_anchors = "&" in text  # or what looks like one
 
     def operate(self, new: Value, *, is_coarse: bool = False) -> str:
         """Return the text for `new`.
@@ -92,6 +93,8 @@ class Surgeon:
 
     def _visit(self, node: Node, new: object, slot: Slot, *, is_whole: bool = False) -> None:
         """Make `node` say `new`."""
+        if not self._has_anchors and same(node.value, new):
+            return  # with anchors, what they stand for has to be followed all the same
         if node.kind is Kind.ALIAS:
             if node.anchor not in self._anchored or not same(self._anchored[node.anchor], new):
                 self._replace(node, new, slot)

@@ -103,11 +103,11 @@ class Editions:
             return known
         if not may_wait and len(old) > QUICK_EDIT_BYTES:
             raise PlanAgain
-        value = self._change(parse_document(old, format_, bounds=self._bounds))
-        editor = self._editor if len(old) > QUICK_EDIT_BYTES else _LOCAL
-        data = editor.edit(old, format_, value, self._bounds)
+        before = parse_document(old, format_, bounds=self._bounds)
+        value = self._change(before)
+        if len(old) > QUICK_EDIT_BYTES:
+            data = self._editor.edit(old, format_, value, self._bounds)
+        else:
+            data = edit_document(old, format_, value, bounds=self._bounds, was=before)
         made = self._made[blob_id] = Document(format_, data, value)
         return made
-
-
-_LOCAL = LocalEditor()
