@@ -79,7 +79,7 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
     with closing(WorkerPool()) as workers:
         judge = SchemaJudge(workers)
         operator = OperatorSchemas(settings.schemas, check=judge.check)
-        gate = SchemaGate(judge, operator.source, bounds=bounds)
+        gate = SchemaGate(judge, operator, bounds=bounds)
 
         def judge_step(changes: Sequence[PathChange], tree: StepTree) -> Sequence[Violation]:
             malformed = judge_changes(changes, tree, bounds=bounds)

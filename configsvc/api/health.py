@@ -56,11 +56,17 @@ def _readiness(status: StoreStatus) -> dict[str, object]:
 
 
 def _conformance(findings: Findings) -> dict[str, object]:
-    """Return which services do not conform: they are served all the same."""
-    if not findings.services:
-        return {}
-    told: dict[str, object] = {"is_whole": findings.is_whole, "count": len(findings.services)}
-    return {"nonconforming": told | {"services": list(findings.services[:MAX_NAMED])}}
+    """Return which services do not conform, and which schemas are not in force."""
+    told: dict[str, object] = {}
+    if findings.services:
+        told["nonconforming"] = {
+            "is_whole": findings.is_whole,
+            "count": len(findings.services),
+            "services": list(findings.services[:MAX_NAMED]),
+        }
+    if findings.operator:
+        told["operator_schemas"] = [str(violation) for violation in findings.operator[:MAX_NAMED]]
+    return told
 
 
 def _json_response(value: object, status: int) -> Response:

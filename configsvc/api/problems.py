@@ -56,6 +56,7 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.PathConflict: _CONFLICT,
     errors.RequestIdReused: _CONFLICT,
     errors.PatchFailed: _CONFLICT,
+    errors.DocumentBroken: _CONFLICT,
     errors.PushRefused: _CONFLICT,
     errors.PreconditionFailed: _both(412),
     errors.RevisionMismatch: _both(412),

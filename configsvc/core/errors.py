@@ -21,6 +21,7 @@
         PathConflict              the file cannot stand where it should
         RequestIdReused           the request id belongs to another write
         PatchFailed               a pointer leads nowhere, or a test does not hold
+        DocumentBroken            what is stored does not parse: it was there before the gate
         PushRefused               a push that may not become part of the repository
       PreconditionFailed          compare-and-set: the state is not the one named
         RevisionMismatch          `expected_revision` of a commit is not head
@@ -147,6 +148,10 @@ class PatchFailed(Conflict):
 
 class PushRefused(Conflict):
     code = "push-refused"
+
+
+class DocumentBroken(Conflict):
+    code = "document-broken"
 
 
 class PreconditionFailed(ConfigError):

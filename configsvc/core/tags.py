@@ -10,7 +10,8 @@ from configsvc.core.errors import PreconditionFailed, RequestInvalid
 BLOB_CHARS = 16
 """How much of the blob id a tag carries."""
 
-_LIST_ITEM = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+# Empty elements are to be taken and dropped (RFC 9110, section 5.6.1.2).
+_LIST_ITEM = re.compile(r'[\s,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,[\s,]*|$)')
 _BLOB = rf"([0-9a-f]{{{BLOB_CHARS}}})"
 _DOCUMENT_TAG = re.compile(rf"(0|[1-9][0-9]{{0,9}})-{_BLOB}-(json|yaml|seed)", re.ASCII)
 _FILE_TAG = re.compile(rf"{_BLOB}-(meta|schema)", re.ASCII)
@@ -90,7 +91,9 @@ class Precondition:
         if self.tags is not None and not self.tags & {current, other}:
             found = "does not exist" if current is None else f"is{_place(current) or ' another'}"
             wanted = " or ".join(sorted({_wanted(tag) for tag in self.tags})) or "another tag"
-            raise PreconditionFailed(f"{name}: {found} (If-Match expected {wanted})", details=_state(current))
+            is_of_file = any(isinstance(tag, FileTag) for tag in self.tags)
+            shown = other if is_of_file and other is not None else current
+            raise PreconditionFailed(f"{name}: {found} (If-Match expected {wanted})", details=_state(shown))
 
 
 ALWAYS = Precondition()
@@ -153,4 +156,6 @@ def _wanted(tag: Tag) -> str:
 
 
 def _state(current: Tag | None) -> list[dict[str, object]]:
-    return [{"version": current.version}] if isinstance(current, DocumentTag) else []
+    if isinstance(current, FileTag):
+        return [{"etag": f'"{current.blob}-{current.kind}"'}]
+    return [] if current is None else [{"version": current.version}]

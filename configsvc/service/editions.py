@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-from configsvc.core.errors import DocumentInvalid
+from configsvc.core.errors import DocumentBroken, DocumentInvalid
 from configsvc.core.names import Format
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.document import Document, Value, fingerprint, parse_document
@@ -97,13 +97,14 @@ class Editions:
             PlanAgain: It would take long, and `may_wait` is false.
             EditTooLarge: It is a YAML text that is too large to be edited.
             PatchFailed: The change does not apply.
+            DocumentBroken: The old text does not parse.
         """
         known = self._made.get(blob_id)
         if known is not None:
             return known
         if not may_wait and len(old) > QUICK_EDIT_BYTES:
             raise PlanAgain
-        before = parse_document(old, format_, bounds=self._bounds)
+        before = stored_value(old, format_, self._bounds)
         value = self._change(before)
         if len(old) > QUICK_EDIT_BYTES:
             data = self._editor.edit(old, format_, value, self._bounds)
@@ -111,3 +112,15 @@ class Editions:
             data = edit_document(old, format_, value, bounds=self._bounds, was=before)
         made = self._made[blob_id] = Document(format_, data, value)
         return made
+
+
+def stored_value(data: bytes, format_: Format, bounds: Bounds) -> Value:
+    """Return what a stored text parses to.
+
+    Raises:
+        DocumentBroken: It does not parse: it was there before the gate, or before a bound was lowered.
+    """
+    try:
+        return parse_document(data, format_, bounds=bounds)
+    except DocumentInvalid as error:
+        raise DocumentBroken(f"the stored document is broken: {error.message}", error.details) from error

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from configsvc.core.changes import Author, Outcome, Plan
-from configsvc.core.errors import OutcomeUnknown
+from configsvc.core.errors import OutcomeUnknown, WriteFailed
 from configsvc.store.base import ConfigStore, PlanAgain, View, Write
 
 WRITE_TIMEOUT_S = 60.0
 """Longest a request waits for its write, in seconds."""
-PUT_OFF_TIMES = 4
-"""How often a write that loses the race with others is planned again outside of the writer's turn."""
+MAX_PUT_OFF_S = 20.0
+"""How long a write that loses the race with others is planned again, outside of the writer's turn."""
 
 PatientPlan = Callable[[View, bool], Plan]
 """A plan that is told whether it may take long; if not, it raises `PlanAgain` where it would."""
@@ -27,22 +28,28 @@ def land(
     Raises:
         ConfigError: The plan or the store refused it.
         OutcomeUnknown: Nothing was heard of it for `WRITE_TIMEOUT_S`.
+        WriteFailed: It is slow to judge, and others were always faster.
     """
     asking = threading.get_ident()
-    for attempt in range(PUT_OFF_TIMES + 1):
-        # At last it waits in the writer's turn, so that no write is put off for ever.
-        is_last = attempt == PUT_OFF_TIMES
+    give_up_at = time.monotonic() + MAX_PUT_OFF_S
 
-        def planned(view: View, is_last: bool = is_last) -> Plan:
-            return plan(view, is_last or threading.get_ident() == asking)
+    def planned(view: View) -> Plan:
+        return plan(view, threading.get_ident() == asking)
 
+    while time.monotonic() < give_up_at:
         future = store.submit(Write(planned, author, request_id, digest))
         try:
             return future.result(timeout=WRITE_TIMEOUT_S)
         except PlanAgain:
             continue
         except FutureTimeoutError:
-            break
-    raise OutcomeUnknown(
+            raise _unknown() from None
+    raise WriteFailed(
+        f"write: others changed the same again and again for {MAX_PUT_OFF_S:g} s; nothing was written"
+    )
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown(
         f"write: no outcome within {WRITE_TIMEOUT_S:.0f} s; it may still land (repeat it with its request id)"
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from configsvc.core.changes import Plan, commit_message
 from configsvc.core.errors import (
     ConfigError,
+    DocumentBroken,
+    PathConflict,
     RevisionMismatch,
     SchemaViolated,
     ServiceExists,
@@ -36,9 +38,8 @@ from configsvc.service.changes import (
     Rollback,
     SetMeta,
 )
-from configsvc.service.editions import Editions, Editor, FingerprintCache
+from configsvc.service.editions import Editions, Editor, FingerprintCache, stored_value
 from configsvc.service.effects import (
-    Edits,
     deleted,
     exists,
     meta_edits,
@@ -144,6 +145,8 @@ class Planner:
                 staged.stage(meta_set(staged, change))
             case PutSchema() | DeleteSchema():
                 staged.stage(schema_changed(staged, change))
+                if isinstance(change, PutSchema):
+                    sent[f"{REPOSITORY_FOLDER}/{change.path}"] = Sent(change.data, Format.JSON)
 
     def _put(self, staged: Staged, change: PutDocument, index: int, may_wait: bool) -> Document:
         current = staged.entry(change.service)
@@ -164,7 +167,10 @@ class Planner:
         """Return the edition of a YAML document that stands; None when none does, or it is broken."""
         if current is None or current.format is not Format.YAML or current.blob_id is None:
             return None
-        return self._edition(staged, current, index, may_wait)
+        try:
+            return self._edition(staged, current, index, may_wait)
+        except DocumentBroken:
+            return None
 
     def _edition(self, staged: Staged, current: Entry, index: int, may_wait: bool) -> Document:
         assert current.format is not None
@@ -197,8 +203,11 @@ class Planner:
             )
         if old.format is None or old.blob_id is None:
             raise VersionDeleted(f"version: {change.version} of {change.service} is the mark of its deletion")
-        edits: Edits = {document_path(change.service, old.format): snapshot.blob(old.blob_id)}
-        staged.stage(removal_of_other(current, old.format) | edits)
+        data = snapshot.blob(old.blob_id)
+        stored_value(data, old.format, self._grounds.bounds)
+        staged.stage(
+            removal_of_other(current, old.format) | {document_path(change.service, old.format): data}
+        )
 
     def _replace(self, staged: Staged, current: Entry | None, service: str, document: Document) -> None:
         path = document_path(service, document.format)
@@ -223,6 +232,15 @@ class Planner:
         except SchemaViolated as error:
             error.details = tuple(map(self._indexed, error.details))
             raise
+
+    def locate(self, error: PathConflict) -> None:
+        """Make a conflict of paths, which the store has found, say which change of several it is about."""
+        places = [str(detail.get("path")) for detail in error.details]
+        for index, change in enumerate(self._changes):
+            below = (path for path in _paths(change) if any(f"{path}/".startswith(f"{p}/") for p in places))
+            if next(below, None) is not None:
+                self._locate(error, index, change)
+                return
 
     def _indexed(self, detail: Mapping[str, object]) -> Mapping[str, object]:
         """Return a finding with the change it is about when there are several."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from configsvc.core.changes import Outcome, ServiceVersion, is_request_id
 from configsvc.core.errors import (
     DocumentInvalid,
+    PathConflict,
     PreconditionFailed,
     RequestInvalid,
     SchemaNotFound,
@@ -23,7 +24,7 @@ from configsvc.documents.meta import Meta
 from configsvc.service.asked import check_names, digest_of
 from configsvc.service.changes import PLAIN, Ask, Change
 from configsvc.service.conflicts import explain
-from configsvc.service.editions import Editor, FingerprintCache, LocalEditor
+from configsvc.service.editions import Editor, FingerprintCache, LocalEditor, stored_value
 from configsvc.service.effects import read_meta
 from configsvc.service.landing import land
 from configsvc.service.planning import Grounds, Planner
@@ -141,9 +142,13 @@ class ConfigService:
         return snapshot.blob(_existing(entry)[1])
 
     def value(self, snapshot: Snapshot, entry: Entry) -> Value:
-        """Return what the document of `entry` parses to."""
+        """Return what the document of `entry` parses to.
+
+        Raises:
+            DocumentBroken: It does not parse.
+        """
         format_, blob_id = _existing(entry)
-        return parse_document(snapshot.blob(blob_id), format_, bounds=self.bounds)
+        return stored_value(snapshot.blob(blob_id), format_, self.bounds)
 
     def meta(self, view: View, service: str) -> Meta:
         """Return enabled, owner and description of `service`; the defaults when it has no valid file."""
@@ -213,11 +218,15 @@ class ConfigService:
         except PreconditionFailed as error:
             explain(error, changes, self._store.snapshot())
             raise
+        except PathConflict as error:
+            planner.locate(error)
+            raise
         return Receipt(outcome, self._store.snapshot())
 
     def _preview(self, planner: Planner) -> Receipt:
         snapshot = self._store.snapshot()
         staged = planner.stage(snapshot, True)
+        snapshot.check_places(staged.edits)
         changed = {path: data for path, data in staged.edits.items() if snapshot.read(path) != data}
         previews = tuple(Preview(path, snapshot.read(path), changed[path]) for path in sorted(changed))
         versions = tuple(_would_be(staged, service) for service in _services_of(changed))

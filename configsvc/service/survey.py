@@ -11,9 +11,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from configsvc.core.errors import ConfigError
+from configsvc.core.errors import ConfigError, SchemaTooSlow, Unavailable
 from configsvc.core.reports import Violation
 from configsvc.service.staging import Staged
 from configsvc.store.base import Snapshot
@@ -32,10 +32,12 @@ class Findings:
     Args:
         is_whole: Whether everything was judged, by the schemas that are in force.
         services: Those that do not conform, sorted.
+        operator: Why the operator's schemas as they are now on disk are not in force.
     """
 
     is_whole: bool = False
     services: tuple[str, ...] = ()
+    operator: tuple[Violation, ...] = ()
 
 
 class Survey:
@@ -50,6 +52,7 @@ class Survey:
         self._snapshot = snapshot
         self._broken: dict[str, Violation] = {}
         self._findings = Findings()
+        self._put_off: set[str] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="configsvc-survey", daemon=True)
 
@@ -64,7 +67,7 @@ class Survey:
     @property
     def findings(self) -> Findings:
         """What is known now."""
-        return self._findings
+        return replace(self._findings, operator=self._gate.operator_violations)
 
     def _run(self) -> None:
         judged: Rules | None = None
@@ -76,10 +79,11 @@ class Survey:
                 if judged is None or not rules.are_as(judged):
                     self._findings = Findings(False, self._findings.services)
                     self._judge(list(snapshot.services()), snapshot, rules)
-                elif self._broken and snapshot.revision != revision:
-                    self._judge(list(self._broken), snapshot, rules)
+                elif self._put_off or (self._broken and snapshot.revision != revision):
+                    self._judge([*self._broken, *self._put_off], snapshot, rules)
                 judged, revision = rules, snapshot.revision
-                self._findings = Findings(not self._stopped.is_set(), tuple(sorted(self._broken)))
+                is_whole = not (self._stopped.is_set() or self._put_off)
+                self._findings = Findings(is_whole, tuple(sorted(self._broken)))
             except ConfigError as error:
                 _LOG.warning("survey: put off: %s", error.message)
             except Exception:  # noqa: BLE001 - the edge of a thread that must not die; logged
@@ -90,7 +94,12 @@ class Survey:
         tree = Staged(snapshot)
         for service in services:
             begin = time.monotonic()
-            violations = self._violations(service, tree, rules)
+            self._put_off.discard(service)
+            try:
+                violations = self._violations(service, tree, rules)
+            except Unavailable:  # the workers have more urgent things to do
+                self._put_off.add(service)
+                continue
             if violations and service not in self._broken:
                 _LOG.warning("survey: %s does not conform: %s", service, violations[0])
             if violations:
@@ -104,5 +113,5 @@ class Survey:
     def _violations(self, service: str, tree: Staged, rules: Rules) -> list[Violation]:
         try:
             return rules.document_violations(service, tree)
-        except ConfigError as error:
+        except SchemaTooSlow as error:
             return [Violation(service, error.message)]

@@ -15,7 +15,7 @@ of one revision and never changes; writers hand in a `Write` and wait for its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -137,6 +137,9 @@ class Snapshot(View, Protocol):
 
     def revision_of(self, name: str) -> int | None:
         """Return the revision of a whole commit id or of a tag; None when main's first parents lack it."""
+
+    def check_places(self, edits: Mapping[str, bytes | None]) -> None:
+        """Raise `PathConflict` where the files of a plan cannot stand where they should."""
 
     def service_count(self, revision: int | None = None) -> int:
         """Return how many services existed at `revision` (default: this one)."""

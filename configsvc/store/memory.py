@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -69,6 +69,11 @@ class MemorySnapshot:
             return object_id("blob", self.files[path]).hex()
         below = sorted(item for item in self.files.items() if item[0].startswith(f"{path}/"))
         return object_id("tree", repr(below).encode()).hex() if below else None
+
+    def check_places(self, edits: Mapping[str, bytes | None]) -> None:
+        files = dict(self.files)
+        for path, content in edits.items():
+            _place(files, path, content)
 
     def service_count(self, revision: int | None = None) -> int:
         return self.counts[(self.revision if revision is None else revision) - 1]
@@ -170,9 +175,9 @@ def _place(files: Files, path: str, content: bytes | None) -> None:
         return
     for other in files:
         if other.startswith(f"{path}/"):
-            raise PathConflict(f"path: {path!r} is a folder (expected: a file)")
+            raise PathConflict(f"path: {path!r} is a folder (expected: a file)", [{"path": path}])
         if path.startswith(f"{other}/"):
-            raise PathConflict(f"path: {other!r} is a file (expected: a folder)")
+            raise PathConflict(f"path: {other!r} is a file (expected: a folder)", [{"path": other}])
     files[path] = content
 
 

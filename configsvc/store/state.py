@@ -7,16 +7,16 @@ what is published by the writes its batch has taken so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 
 from configsvc.core.names import Format, document_path, find_document
 from configsvc.core.trees import REGULAR
 from configsvc.store.base import CommitInfo, CommitRecord, Entry
-from configsvc.store.objects import Objects, commit_message_of
+from configsvc.store.objects import Objects, commit_message_of, object_id
 from configsvc.store.reader import ObjectReader, is_commit_id
-from configsvc.store.trees import Tree, TreeEntry, find_entry, find_folder, walk
+from configsvc.store.trees import Tree, TreeEntry, edited, find_entry, find_folder, walk
 from configsvc.store.versions import VersionIndex, effective
 
 
@@ -76,6 +76,13 @@ class StoreSnapshot:
         if commit_id is None:
             return None
         return self._index.revision_of(bytes.fromhex(commit_id), self.head.revision)
+
+    def check_places(self, edits: Mapping[str, bytes | None]) -> None:
+        blobs = {
+            encode_path(path): None if data is None else object_id("blob", data)
+            for path, data in edits.items()
+        }
+        edited(self.head.root, blobs, self.reader.read, Objects())
 
     def service_count(self, revision: int | None = None) -> int:
         return self._index.counts[(self.head.revision if revision is None else revision) - 1]

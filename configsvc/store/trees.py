@@ -259,7 +259,8 @@ def _refuse_case_collision(folder: Tree, parts: list[bytes]) -> None:
 
 
 def _conflict(parts: list[bytes], problem: str) -> PathConflict:
-    return PathConflict(f"path: {b'/'.join(parts).decode('utf-8', 'replace')!r} {problem}")
+    path = b"/".join(parts).decode("utf-8", "replace")
+    return PathConflict(f"path: {path!r} {problem}", [{"path": path}])
 
 
 def _mode_chars(raw: bytes, start: int) -> int:

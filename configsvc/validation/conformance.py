@@ -7,16 +7,18 @@ once, and after that only by what changed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from configsvc.core.errors import DocumentInvalid
+from configsvc.core.errors import DocumentInvalid, SchemaTooSlow
 from configsvc.core.names import Format, document_path, find_document
 from configsvc.core.reports import Violation
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.document import parse_document
 from configsvc.documents.places import find_places
+from configsvc.validation.operator import OperatorSchemas
 from configsvc.validation.recent import Recent
 from configsvc.validation.schemas import (
     REPOSITORY_FOLDER,
@@ -32,9 +34,11 @@ from configsvc.validation.schemas import (
 from configsvc.validation.verdicts import SchemaJudge
 
 MAX_TOLD = 1000
-"""Most violations that are told of one write."""
+"""Most violations that are told of one write, and most documents whose violations are."""
+MAX_JUDGING_S = 20.0
+"""Longest that judging all that a change of schemas governs may take, in seconds."""
 MAX_TOLD_OF_ONE = 20
-"""Most violations that are told of one document which a change of schemas would break."""
+"""Most violations that are told of one document of several."""
 
 
 class DocumentTree(Protocol):
@@ -72,11 +76,11 @@ class SchemaGate:
     """Judges trees by the schemas in them and by the operator's.  Thread-safe.
 
     Args:
-        operator: Returns the operator's schemas that are in force.
+        operator: The operator's schemas.
         bounds: Of documents.
     """
 
-    def __init__(self, judge: SchemaJudge, operator: Callable[[], SchemaSource], *, bounds: Bounds) -> None:
+    def __init__(self, judge: SchemaJudge, operator: OperatorSchemas, *, bounds: Bounds) -> None:
         self.judge = judge
         self.bounds = bounds
         self._operator = operator
@@ -88,7 +92,12 @@ class SchemaGate:
         Raises:
             Unavailable: The operator's schemas could not be read yet.
         """
-        return Rules(self, self._operator())
+        return Rules(self, self._operator.source())
+
+    @property
+    def operator_violations(self) -> tuple[Violation, ...]:
+        """Why the operator's schemas as they are on disk are not in force; empty when they are."""
+        return self._operator.violations
 
     def table(self, tree: DocumentTree, operator: SchemaSource) -> _SchemaTable:
         """Return the look-up of schemas for a tree; that of equal schemas is the same."""
@@ -137,13 +146,15 @@ class Rules:
             return []
         judging = _Judging(self._gate, self._gate.table(tree, self._operator), tree, sent or {}, may_wait)
         asked = {found.service for path in changed if (found := find_document(path)) is not None}
-        told = [each for service in sorted(asked) for each in judging.document(service)]
         schemas = frozenset(
             path[len(REPOSITORY_FOLDER) + 1 :] for path in changed if path.startswith(f"{REPOSITORY_FOLDER}/")
         )
-        if schemas and not told:
-            told = judging.schemas(schemas, beside=asked)
-        return told[:MAX_TOLD]
+        affected = judging.affected(schemas) if schemas else []
+        broken = judging.broken(affected)
+        told = [judging.document(service) for service in sorted(asked)]
+        if not broken and not any(told):
+            told = judging.governed(affected, beside=asked)
+        return [*broken, *_shortened([each for each in told if each])]
 
     def document_violations(self, service: str, tree: DocumentTree) -> list[Violation]:
         """Return all violations of one service's document as it is stored."""
@@ -186,8 +197,12 @@ class _Judging:
     sent: SentTexts
     may_wait: bool
 
-    def document(self, service: str) -> list[Violation]:
-        """Return the violations of a service's document; one that does not parse has none here."""
+    def document(self, service: str, *, is_broken_told: bool = True) -> list[Violation]:
+        """Return the violations of a service's document.
+
+        Args:
+            is_broken_told: That a text does not parse is a violation too; if not, it has none.
+        """
         found = self.tree.document(service)
         schemas = self.table.of(service)
         if found is None or not schemas:
@@ -200,8 +215,8 @@ class _Judging:
         data = self.tree.read(path) or b""
         try:
             value = parse_document(data, format_, bounds=self.gate.bounds)
-        except DocumentInvalid:  # the gate of form has told, or it was there before the gate
-            return []
+        except DocumentInvalid as error:  # it was there before the gate
+            return [Violation(path, error.message)] if is_broken_told else []
         violations = self.gate.judge.judge(
             value,
             schemas,
@@ -211,32 +226,51 @@ class _Judging:
         )
         return [each if each.path else replace(each, path=path) for each in violations]
 
-    def schemas(self, changed: frozenset[str], *, beside: Collection[str]) -> list[Violation]:
-        """Return what is wrong with changed schemas, else what their documents violate.
+    def affected(self, changed: frozenset[str]) -> list[Schema]:
+        """Return the schemas that are made of changed files, or refer to one."""
+        return [schema for schema in self._all_schemas() if mentioned(schema) & changed]
+
+    def broken(self, schemas: Sequence[Schema]) -> list[Violation]:
+        """Return why schemas cannot be used; empty when they can."""
+        found = [each for schema in schemas for each in self.gate.judge.check(schema, may_wait=self.may_wait)]
+        return [self._placed(each) for each in dict.fromkeys(found)]
+
+    def governed(self, schemas: Sequence[Schema], *, beside: Collection[str]) -> list[list[Violation]]:
+        """Return the violations of each document that schemas govern; those that conform are left out.
 
         Args:
             beside: Services that were judged already.
+
+        Raises:
+            SchemaTooSlow: Judging them all takes too long.
         """
-        affected = [schema for schema in self._all_schemas() if mentioned(schema) & changed]
-        broken = [
-            each for schema in affected for each in self.gate.judge.check(schema, may_wait=self.may_wait)
-        ]
-        if broken:
-            return list(dict.fromkeys(broken))
-        told: list[Violation] = []
-        for service in sorted(self._governed(affected) - set(beside)):
-            told += self._bounded(service)
-            if len(told) >= MAX_TOLD:
+        give_up_at = time.monotonic() + MAX_JUDGING_S
+        told: list[list[Violation]] = []
+        for service in sorted(self._governed(schemas) - set(beside)):
+            violations = self.document(service, is_broken_told=False)
+            if violations:
+                told.append(violations)
+            if len(told) > MAX_TOLD:
                 break
+            if time.monotonic() > give_up_at:
+                names = ", ".join(schema.name for schema in schemas[:3])
+                raise SchemaTooSlow(
+                    f"schema {names}: judging all that it governs takes more than {MAX_JUDGING_S:g} s "
+                    "(expected: a quicker schema, or one for fewer services)"
+                )
         return told
 
-    def _bounded(self, service: str) -> Sequence[Violation]:
-        violations = self.document(service)
-        if len(violations) <= MAX_TOLD_OF_ONE:
-            return violations
-        rest = len(violations) - MAX_TOLD_OF_ONE
-        more = Violation(violations[0].path, f"{rest} more violations (the rest is not told)")
-        return [*violations[:MAX_TOLD_OF_ONE], more]
+    def _placed(self, violation: Violation) -> Violation:
+        """Return a finding about a schema with its line and column."""
+        data = self.tree.read(violation.path)
+        places = None if data is None else self._places(violation.path, Sent(data, Format.JSON))
+        if places is None or violation.line:
+            return violation
+        try:
+            place = places(violation.pointer)
+        except (DocumentInvalid, ValueError):  # what is no JSON has no places
+            return violation
+        return violation if place is None else replace(violation, line=place[0], column=place[1])
 
     def _governed(self, schemas: Sequence[Schema]) -> set[str]:
         governed: set[str] = set()
@@ -257,6 +291,24 @@ class _Judging:
     def _places(self, path: str, stored: Sent) -> Callable[[str], tuple[int, int] | None] | None:
         text = self.sent.get(path, stored)
         return None if text is None else places_of(text.data, text.format)
+
+
+def _shortened(told: Sequence[Sequence[Violation]]) -> list[Violation]:
+    """Return the violations of several documents, in so few that each document is named."""
+    if len(told) <= 1:
+        return [each for violations in told for each in violations[:MAX_TOLD]]
+    most = MAX_TOLD_OF_ONE if sum(map(len, told)) <= MAX_TOLD else 1
+    short: list[Violation] = []
+    for violations in told[:MAX_TOLD]:
+        short += violations[:most]
+        rest = len(violations) - most
+        if rest > 0 and most > 1:
+            short.append(Violation(violations[0].path, f"{rest} more violations (the rest is not told)"))
+    if most == 1:
+        short.append(Violation("", "one violation of each document is told, there are too many for all"))
+    if len(told) > MAX_TOLD:
+        short.append(Violation("", f"more than {MAX_TOLD} documents (the rest is not told)"))
+    return short
 
 
 def schema_files(tree: DocumentTree, folder: str = "") -> Iterator[str]:

@@ -47,6 +47,8 @@ START_LIMIT_S = 30.0
 """Longest that a worker may take to start, in seconds."""
 MAX_WAIT_S = 10.0
 """Longest that a job waits for a free worker, in seconds."""
+MAX_WAITING = 10
+"""Jobs that wait for a worker; each holds a thread that others need, so more are refused at once."""
 
 _REFUSALS = {each.code: each for each in (DocumentTooLarge, EditTooLarge)}
 _LOG = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class WorkerPool:
         time_limit_s: Of one job; does not count the wait for a free worker, nor its start.
         memory_limit_bytes: Address space of one worker, its program included.
         max_wait_s: Longest wait for a free worker.
+        max_waiting: Most jobs that wait.
     """
 
     def __init__(
@@ -73,12 +76,15 @@ class WorkerPool:
         time_limit_s: float = TIME_LIMIT_S,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
         max_wait_s: float = MAX_WAIT_S,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._max_workers = max_workers
         self._time_limit_s = time_limit_s
         self._memory_limit_bytes = memory_limit_bytes
         self._max_wait_s = max_wait_s
-        self._changed = threading.Condition()  # guards the four fields below
+        self._max_waiting = max_waiting
+        self._changed = threading.Condition()  # guards the five fields below
+        self._waiting = 0
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
         self._starting = 0
@@ -183,7 +189,14 @@ class WorkerPool:
 
     def _borrow(self) -> _Worker:
         with self._changed:
-            is_free = self._changed.wait_for(self._may_borrow, self._max_wait_s)
+            if self._waiting >= self._max_waiting and not self._may_borrow():
+                limit = f"(expected: < {self._max_waiting})"
+                raise QueueFull(f"validation: {self._waiting} jobs wait for a worker already {limit}")
+            self._waiting += 1
+            try:
+                is_free = self._changed.wait_for(self._may_borrow, self._max_wait_s)
+            finally:
+                self._waiting -= 1
             self._refuse_when_closed()
             if not is_free:
                 raise QueueFull(f"validation: no free worker within {self._max_wait_s:g} s")

@@ -19,7 +19,7 @@ from configsvc.validation.workers import WorkerPool
 
 @pytest.fixture(scope="package")
 def workers() -> Iterator[WorkerPool]:
-    with closing(WorkerPool()) as pool:
+    with closing(WorkerPool(max_waiting=64)) as pool:
         yield pool
 
 
@@ -35,7 +35,7 @@ def operator(tmp_path: Path) -> Path:
 def gate(workers: WorkerPool, operator: Path) -> SchemaGate:
     judge = SchemaJudge(workers)
     schemas = OperatorSchemas(operator, check=judge.check)
-    return SchemaGate(judge, schemas.source, bounds=DEFAULT_BOUNDS)
+    return SchemaGate(judge, schemas, bounds=DEFAULT_BOUNDS)
 
 
 @pytest.fixture(params=["memory", "git"])

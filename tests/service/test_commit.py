@@ -10,6 +10,7 @@ from configsvc.core.errors import (
     DocumentInvalid,
     NameInvalid,
     PatchFailed,
+    PathConflict,
     PreconditionFailed,
     RequestIdReused,
     RequestInvalid,
@@ -36,7 +37,8 @@ from configsvc.service.changes import (
     SetMeta,
 )
 from configsvc.service.effects import tag_of
-from tests.service.asking import json_put, remove, schema_put, text_of, yaml_put
+from configsvc.store.base import ConfigStore
+from tests.service.asking import by_hand, json_put, remove, schema_put, text_of, yaml_put
 
 COMMENTED = "# ours\nlisten: 80 # public\nhosts: [a, b]\n"
 STALE = Precondition(tags=frozenset({DocumentTag(7, "0" * 16)}))
@@ -259,3 +261,27 @@ def test_if_absent_is_told_what_is_there(service: ConfigService) -> None:
     with pytest.raises(PreconditionFailed) as caught:
         service.commit([json_put("web", {}, ABSENT)])
     assert caught.value.details[0]["version"] == 0
+
+
+@pytest.mark.parametrize("is_dry", [False, True])
+def test_a_conflict_of_paths_names_its_change_whether_dry_or_not(
+    service: ConfigService, store: ConfigStore, is_dry: bool
+) -> None:
+    by_hand(store, {"payments": b"notes\n"})
+    with pytest.raises(PathConflict) as caught:
+        service.commit([json_put("a", {}), json_put("payments/api", {})], ask=Ask(dry_run=is_dry))
+    (told,) = caught.value.details
+    assert (told["path"], told["index"], told["service"]) == ("payments", 1, "payments/api")
+    assert service.snapshot().revision == 2
+
+
+def test_a_stale_tag_of_a_file_is_told_the_current_one(service: ConfigService) -> None:
+    service.commit([json_put("web", {}), schema_put("web.json", {})])
+    stale = Precondition(frozenset({FileTag("schema", "f" * 16)}))
+    with pytest.raises(PreconditionFailed) as caught:
+        service.commit([PutSchema("web.json", b"{}", stale)])
+    assert str(caught.value.details[0]["etag"]).endswith('-schema"')
+    stale = Precondition(frozenset({FileTag("meta", "f" * 16)}))
+    with pytest.raises(PreconditionFailed) as caught:
+        service.commit([SetMeta("web", owner="x", precondition=stale)])
+    assert caught.value.details[0]["etag"] == f'"{"0" * 16}-meta"'

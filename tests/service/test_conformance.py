@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.core.errors import SchemaViolated
+from configsvc.core.errors import DocumentBroken, SchemaTooSlow, SchemaViolated
 from configsvc.core.names import Format
 from configsvc.documents.bounds import DEFAULT_BOUNDS
 from configsvc.service import Ask, ConfigService
-from configsvc.service.changes import DeleteSchema, PatchDocument, PatchKind, Rollback
+from configsvc.service.changes import DeleteSchema, PatchDocument, PatchKind, PutDocument, PutSchema, Rollback
 from configsvc.service.editions import FingerprintCache, LocalEditor
 from configsvc.service.planning import Grounds, Planner
-from configsvc.store.base import PlanAgain
+from configsvc.store.base import ConfigStore, PlanAgain
 from configsvc.store.memory import MemoryStore
-from configsvc.validation.conformance import MAX_TOLD_OF_ONE, SchemaGate
-from tests.service.asking import integer_schema, json_put, schema_put, text_of, yaml_put
+from configsvc.validation.conformance import MAX_TOLD, MAX_TOLD_OF_ONE, SchemaGate
+from tests.service.asking import by_hand, integer_schema, json_put, schema_put, text_of, yaml_put
 
 PAYMENTS = "payments/_default.json"
 SLOW = {"properties": {"name": {"pattern": "^[a-z]+$"}}}
@@ -81,6 +81,55 @@ def test_one_document_does_not_crowd_out_the_others_that_a_schema_breaks(service
     ]
 
 
+def test_where_many_documents_would_break_each_is_named_once(service: ConfigService) -> None:
+    names = [f"k{n}" for n in range(15)]
+    documents = [f"s{n:03}" for n in range(MAX_TOLD // 15 + 10)]
+    service.commit([json_put(name, dict.fromkeys(names, "x")) for name in documents])
+    with pytest.raises(SchemaViolated) as caught:
+        service.commit([schema_put("_default.json", integer_schema(*names))])
+    told = [detail.get("path") for detail in caught.value.details]
+    assert told == [*(f"{name}.json" for name in documents), None]
+    assert "one violation of each" in str(caught.value.details[-1]["message"])
+
+
+def test_a_schema_that_judges_too_long_in_all_is_refused(
+    service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("configsvc.validation.conformance.MAX_JUDGING_S", -1.0)
+    service.commit([json_put("a", {})])
+    with pytest.raises(SchemaTooSlow, match=r"schemas/_default\.json: judging all"):
+        service.commit([schema_put("_default.json", {})])
+
+
+def test_a_rollback_to_what_does_not_parse_is_refused(service: ConfigService, store: ConfigStore) -> None:
+    by_hand(store, {"a.json": b'{"a": 1,}\n'})
+    by_hand(store, {"a.json": b'{"a": 1}\n'})
+    with pytest.raises(DocumentBroken, match="line 1, column 9"):
+        service.commit([Rollback("a", 0)])
+    assert service.snapshot().revision == 3
+
+
+def test_a_broken_document_is_found_broken_and_can_be_replaced_but_not_patched(
+    service: ConfigService, store: ConfigStore
+) -> None:
+    by_hand(store, {"a.yaml": b"a: [\n"})
+    with pytest.raises(DocumentBroken):
+        service.commit([PatchDocument("a", {"b": 1}, PatchKind.MERGE)])
+    put = json_put("a", {"a": 1})
+    service.commit([PutDocument("a", put.document, keep_format=True)])
+    assert service.find_entry(service.snapshot(), "a").format is Format.JSON
+
+
+def test_a_broken_schema_is_told_with_its_place_beside_a_broken_document(service: ConfigService) -> None:
+    service.commit([schema_put("a.json", integer_schema("a"))])
+    with pytest.raises(SchemaViolated) as caught:
+        service.commit([PutSchema("b.json", b'{\n "type": "int"}'), json_put("a", {"a": "x"})])
+    assert places(caught.value) == [
+        (".configsvc/schemas/b.json", "/type", 2, 10),
+        ("a.json", "/a", 1, 7),
+    ]
+
+
 def test_a_referred_file_judges_the_services_of_those_that_refer_to_it(service: ConfigService) -> None:
     shared = "common/types.json"
     service.commit(
@@ -93,12 +142,12 @@ def test_a_referred_file_judges_the_services_of_those_that_refer_to_it(service: 
     with pytest.raises(SchemaViolated) as caught:
         service.commit([schema_put(shared, {"$defs": {"port": {"type": "integer"}}})])
     assert places(caught.value) == [("web.json", "/a", 2, 8)]
-    with pytest.raises(SchemaViolated, match=r"schemas/web\.json: /properties/a/\$ref: .*is not there"):
+    with pytest.raises(SchemaViolated, match=r"schemas/web\.json:4:15: /properties/a/\$ref: .*is not there"):
         service.commit([DeleteSchema(shared)])
 
 
 def test_a_schema_that_cannot_be_used_is_refused(service: ConfigService) -> None:
-    with pytest.raises(SchemaViolated, match=r"\.configsvc/schemas/web\.json: /type: "):
+    with pytest.raises(SchemaViolated, match=r"\.configsvc/schemas/web\.json:1:10: /type: "):
         service.commit([schema_put("web.json", {"type": "int"})])
 
 

@@ -287,3 +287,11 @@ def test_a_hostile_schema_is_refused_or_done_in_time_while_others_go_on(
     # The limit is 0.9 s; what is over it here is room for a machine on which all cores are busy.
     assert took_s < 2.0
     assert held_s < 0.5
+
+
+def test_bounded_jobs_that_would_wait_in_a_crowd_are_refused_at_once() -> None:
+    with pool_of(max_workers=1, max_waiting=2) as pool, ThreadPoolExecutor(8) as crowd:
+        asked = [crowd.submit(pool.judge, HOSTILE_VALUE, [endless_schema()]) for _ in range(8)]
+        refusals = [type(each.exception(60)) for each in asked]
+    assert refusals.count(QueueFull) >= 5
+    assert set(refusals) == {QueueFull, SchemaTooSlow}

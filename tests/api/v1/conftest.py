@@ -25,7 +25,7 @@ def workers() -> Iterator[WorkerPool]:
 def gate(workers: WorkerPool, tmp_path: Path) -> SchemaGate:
     judge = SchemaJudge(workers)
     schemas = OperatorSchemas(tmp_path, check=judge.check)
-    return SchemaGate(judge, schemas.source, bounds=DEFAULT_BOUNDS)
+    return SchemaGate(judge, schemas, bounds=DEFAULT_BOUNDS)
 
 
 @pytest.fixture

@@ -80,6 +80,7 @@ CALLS: dict[str, Callable[[FlaskClient], TestResponse]] = {
 }
 FAILURES: dict[str, Exception] = {
     "diverged": errors.StoreDiverged("main: was moved"),
+    "document-broken": errors.DocumentBroken("the stored document is broken"),
     "internal": RuntimeError("unexpected"),
     "outcome-unknown": errors.OutcomeUnknown("write: no outcome"),
     # No two names of services are in each other's way; a folder that somebody calls `x.json` is.
