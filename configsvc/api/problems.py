@@ -14,6 +14,9 @@ from http import HTTPStatus
 
 from configsvc.core import errors
 
+CHALLENGES = ('Bearer realm="configsvc"', 'Basic realm="configsvc", charset="UTF-8"')
+"""What an answer 401 asks for (RFC 6750, RFC 7617); git and old clients know Basic only."""
+
 RETRY_AFTER_S = 1
 """What an answer that time will change tells the client to wait, in seconds."""
 
@@ -38,11 +41,14 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.ConfigError: _both(500),
     errors.RequestInvalid: _both(400),
     errors.NameInvalid: _both(400),
+    errors.PatternInvalid: _both(400),
     errors.DocumentInvalid: _both(400),
     errors.DocumentTooLarge: _both(413),
     errors.EditTooLarge: _both(413),
     errors.MediaTypeUnsupported: _both(415),
     errors.RequestTooLarge: _both(413),
+    errors.Unauthorized: _both(401),
+    errors.Forbidden: _both(403),
     errors.NotFound: _both(404),
     errors.ServiceNotFound: _both(404),
     errors.VersionNotFound: _both(404),
@@ -50,9 +56,11 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.SchemaNotFound: _both(404),
     errors.RevisionNotFound: _both(404),
     errors.ValueNotFound: _both(404),
+    errors.PrincipalNotFound: _both(404),
     errors.Conflict: _CONFLICT,
     errors.ServiceExists: _CONFLICT,
     errors.ServiceEnabled: _CONFLICT,
+    errors.PrincipalExists: _CONFLICT,
     errors.PathConflict: _CONFLICT,
     errors.RequestIdReused: _CONFLICT,
     errors.PatchFailed: _CONFLICT,
@@ -78,6 +86,8 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
 
 CODES = {
     400: "request-invalid",
+    401: "unauthorized",
+    403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
     408: "request-timeout",
@@ -146,6 +156,8 @@ def render(problem: Problem, path: str) -> Rendered:
     else:
         status, media_type, body = problem.statuses.api, "application/problem+json", _api_body(problem)
     headers = [("Content-Type", media_type), ("Cache-Control", "no-store")]
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.extend(("WWW-Authenticate", challenge) for challenge in CHALLENGES)
     if status == HTTPStatus.SERVICE_UNAVAILABLE or problem.code == errors.RevisionUnreached.code:
         headers.append(("Retry-After", str(RETRY_AFTER_S)))
     return Rendered(status, tuple(headers), body)

@@ -3,11 +3,14 @@
     ConfigError
       RequestInvalid              the request itself is malformed
         NameInvalid               a service name is not in the grammar
+        PatternInvalid            a path pattern is not in the grammar
         DocumentInvalid           a document does not parse or breaks a bound
           DocumentTooLarge
             EditTooLarge          only its whole text can be replaced
         MediaTypeUnsupported
         RequestTooLarge
+      Unauthorized                no credential, or one that is not valid here
+      Forbidden                   the principal may see it and not change it
       NotFound
         ServiceNotFound
         VersionNotFound
@@ -15,9 +18,11 @@
         SchemaNotFound
         RevisionNotFound          no such commit or tag on main's first-parent chain
         ValueNotFound             a pointer leads nowhere in the document that is read
+        PrincipalNotFound
       Conflict                    the request is right, the state forbids it
         ServiceExists
         ServiceEnabled            only a disabled service can be deleted
+        PrincipalExists
         PathConflict              the file cannot stand where it should
         RequestIdReused           the request id belongs to another write
         PatchFailed               a pointer leads nowhere, or a test does not hold
@@ -74,6 +79,10 @@ class NameInvalid(RequestInvalid):
     code = "name-invalid"
 
 
+class PatternInvalid(RequestInvalid):
+    code = "pattern-invalid"
+
+
 class DocumentInvalid(RequestInvalid):
     code = "document-invalid"
 
@@ -92,6 +101,14 @@ class MediaTypeUnsupported(RequestInvalid):
 
 class RequestTooLarge(RequestInvalid):
     code = "request-too-large"
+
+
+class Unauthorized(ConfigError):
+    code = "unauthorized"
+
+
+class Forbidden(ConfigError):
+    code = "forbidden"
 
 
 class NotFound(ConfigError):
@@ -122,6 +139,10 @@ class ValueNotFound(NotFound):
     code = "value-not-found"
 
 
+class PrincipalNotFound(NotFound):
+    code = "principal-not-found"
+
+
 class Conflict(ConfigError):
     code = "conflict"
 
@@ -132,6 +153,10 @@ class ServiceExists(Conflict):
 
 class ServiceEnabled(Conflict):
     code = "service-enabled"
+
+
+class PrincipalExists(Conflict):
+    code = "principal-exists"
 
 
 class PathConflict(Conflict):

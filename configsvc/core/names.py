@@ -18,9 +18,13 @@ MAX_SEGMENTS = 8
 MAX_NAME_CHARS = 200
 
 META_FOLDER = ".configsvc"
+PRINCIPALS_FOLDER = ".configsvc/principals"
 ATTRIBUTES_FILE = ".gitattributes"
 ATTRIBUTES = b"* text=auto eol=lf\n"
 """The only content that the repository's `.gitattributes` may have."""
+
+RESERVED_PRINCIPALS = frozenset(("anonymous", "configsvc"))
+"""What git's history calls those who are no principal."""
 
 _SEGMENT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.ASCII)
 _RESERVED_SUFFIXES = (".json", ".yaml", ".yml", ".git", ".lock")
@@ -75,6 +79,27 @@ def document_path(service: str, format_: Format) -> str:
 def meta_path(service: str) -> str:
     """Return the path of the file that holds enabled, owner and description."""
     return f"{META_FOLDER}/services/{service}.yaml"
+
+
+def principal_path(name: str) -> str:
+    """Return the path of the file that says what a principal may do."""
+    return f"{PRINCIPALS_FOLDER}/{name}.yaml"
+
+
+def parse_principal_name(name: str) -> str:
+    """Return `name` when a principal may have it: one segment of a service name, and not one of ours.
+
+    Raises:
+        NameInvalid: The message says why it may not.
+    """
+    problem = _name_problem(name)
+    if problem is None and "/" in name:
+        problem = "has a / (expected: one segment)"
+    if problem is None and name in RESERVED_PRINCIPALS:
+        problem = "is a name of the server's own (expected: another one)"
+    if problem is None:
+        return name
+    raise NameInvalid(f"principal: {_shown(name)} {problem}".replace("a service name", "a name"))
 
 
 @lru_cache(maxsize=16_384)

@@ -6,6 +6,7 @@ the same rules serve one write, a push, and the adoption of a whole repository.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Protocol
 
@@ -24,9 +25,10 @@ from configsvc.documents.bounds import Bounds
 from configsvc.documents.document import parse_document
 from configsvc.documents.json import parse_json
 from configsvc.documents.meta import parse_meta
+from configsvc.documents.principals import parse_principal
 from configsvc.documents.source import check_size
-from configsvc.documents.yaml import parse_yaml
 from configsvc.validation.layout import Kind, folded, kind_of, misplaced_problem, path_problem, shown_path
+from configsvc.validation.principals import principal_name, principal_violations
 
 __all__ = ["TreeReader", "judge_changes"]
 
@@ -50,14 +52,25 @@ class TreeReader(Protocol):
         """Return the bytes of the file at `path`."""
 
 
-def judge_changes(changes: Iterable[PathChange], tree: TreeReader, *, bounds: Bounds) -> list[Violation]:
+def judge_changes(
+    changes: Iterable[PathChange], tree: TreeReader, *, bounds: Bounds, now_s: float | None = None
+) -> list[Violation]:
     """Return all that the gate refuses, in the order of the changes; empty when it accepts them.
 
     What is in the tree and did not change is not judged again, except where a
-    changed path collides with it.
+    changed path collides with it, and where principals changed: those are judged together.
+
+    Args:
+        now_s: When some admin's token must not have expired yet, seconds since the epoch; None for now.
     """
     judge = _Judge(tree, bounds)
-    return [violation for change in changes for violation in judge.violations(change)]
+    listed = list(changes)
+    violations = [violation for change in listed for violation in judge.violations(change)]
+    principals = {change.path for change in listed if kind_of(change.path) is Kind.PRINCIPAL}
+    if principals and not principals.intersection(violation.path for violation in violations):
+        now_s = time.time() if now_s is None else now_s
+        violations += principal_violations(principals, tree, now_s=now_s)
+    return violations
 
 
 class _Judge:
@@ -156,7 +169,7 @@ class _Judge:
         if kind is Kind.SCHEMA:
             return lambda data: parse_json(data, bounds=bounds)
         if kind is Kind.PRINCIPAL:
-            return lambda data: parse_yaml(data, bounds=bounds)
+            return lambda data: parse_principal(principal_name(path), data)
         return None
 
 

@@ -25,7 +25,7 @@ GOOD: dict[str, bytes] = {
     ".configsvc/services/gone.yaml": b"owner: ops\n",
     ".configsvc/schemas/_default.json": b'{"type": "object"}',
     ".configsvc/schemas/nginx/edge.json": b"{}",
-    ".configsvc/principals/deploy-bot.yaml": b"roles: []\n",
+    ".configsvc/principals/admin.yaml": b'roles: {"**": admin}\ntokens: [{sha256: ' + b"ab" * 32 + b"}]\n",
 }
 
 
