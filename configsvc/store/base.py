@@ -15,7 +15,7 @@ of one revision and never changes; writers hand in a `Write` and wait for its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -145,7 +145,16 @@ class Snapshot(View, Protocol):
         """Return how many services existed at `revision` (default: this one)."""
 
     def blob(self, blob_id: str) -> bytes:
-        """Return the bytes of any version's document by its blob id."""
+        """Return the bytes of any version's document, or of a file that is listed, by its blob id."""
+
+    def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield id and bytes of many small blobs, in any order."""
+
+    def folder_id(self, folder: str) -> str | None:
+        """Return a name that is another one when anything below the folder differs; None without it."""
+
+    def folder_files(self, folder: str) -> Mapping[str, str]:
+        """Return the name of each regular file right in a folder, and its blob id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ class MemorySnapshot:
     files: Files
     histories: dict[str, tuple[Entry, ...]]
     counts: tuple[int, ...]
-    blobs: dict[str, bytes]
+    blobs_by_id: dict[str, bytes]
     commits: tuple[CommitInfo, ...] = ()
 
     def find(self, service: str) -> Entry | None:
@@ -79,7 +79,22 @@ class MemorySnapshot:
         return self.counts[(self.revision if revision is None else revision) - 1]
 
     def blob(self, blob_id: str) -> bytes:
-        return self.blobs[blob_id]
+        return self.blobs_by_id[blob_id]
+
+    def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        return ((blob_id, self.blobs_by_id[blob_id]) for blob_id in blob_ids)
+
+    def folder_id(self, folder: str) -> str | None:
+        below = {path: data for path, data in self.files.items() if path.startswith(f"{folder}/")}
+        return object_id("tree", repr(sorted(below.items())).encode()).hex() if below else None
+
+    def folder_files(self, folder: str) -> dict[str, str]:
+        paths = {name: f"{folder}/{name}" for name in self.names(folder)}
+        return {
+            name: object_id("blob", self.files[path]).hex()
+            for name, path in paths.items()
+            if path in self.files
+        }
 
     def read(self, path: str) -> bytes | None:
         return self.files.get(path)
@@ -149,7 +164,7 @@ class MemoryStore:
         revision = before.revision + 1
         commit_id = object_id("commit", f"{before.commit_id} {revision}".encode()).hex()
         histories, made = dict(before.histories), []
-        blobs = dict(before.blobs)
+        blobs = dict(before.blobs_by_id)
         for service in sorted(
             {found.service for found in map(find_document, plan.edits) if found is not None}
         ):

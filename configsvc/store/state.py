@@ -7,7 +7,7 @@ what is published by the writes its batch has taken so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 
@@ -93,6 +93,23 @@ class StoreSnapshot:
 
     def blob(self, blob_id: str) -> bytes:
         return self.reader.blob(bytes.fromhex(blob_id))
+
+    def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        for identity, content in self.reader.blobs(map(bytes.fromhex, blob_ids)):
+            yield identity.hex(), content
+
+    def folder_id(self, folder: str) -> str | None:
+        tree = self.tree_folder(folder)
+        return None if tree is None else tree.id.hex()
+
+    def folder_files(self, folder: str) -> Mapping[str, str]:
+        tree = self.tree_folder(folder)
+        found = {} if tree is None else {name: tree.find(name) for name in tree.names()}
+        return {
+            name.decode("utf-8", "surrogateescape"): entry.id.hex()
+            for name, entry in found.items()
+            if entry is not None and entry.mode in REGULAR
+        }
 
     def read(self, path: str) -> bytes | None:
         entry = self.tree_entry(path)

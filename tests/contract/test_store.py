@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from configsvc.core.changes import ANONYMOUS, Outcome, Plan
-from configsvc.core.errors import PathConflict, RequestIdReused, ServiceClosed, ServiceExists
+from configsvc.core.errors import PathConflict, RequestIdReused, ServiceClosed, ServiceExists, Unavailable
 from configsvc.core.names import Format
 from configsvc.store.base import ConfigStore, View, Write
 from configsvc.store.gitstore import GitStore
@@ -275,3 +275,31 @@ def test_a_plan_that_listed_services_is_made_again_when_one_comes_to_be(store: C
     with ThreadPoolExecutor(1) as racing:
         store.submit(Write(plan, ANONYMOUS)).result(WAIT_S)
     assert seen == [[], ["f/new"]]
+
+
+def test_a_folder_lists_its_files_and_its_id_changes_with_anything_below_it(store: ConfigStore) -> None:
+    assert store.snapshot().folder_id("a/b") is None
+    assert store.snapshot().folder_files("a/b") == {}
+    put(store, {"a/b/x.json": b"x", "a/b/c/y.json": b"y", "a/z.json": b"z"})
+    before = store.snapshot()
+    files = before.folder_files("a/b")
+    assert list(files) == ["x.json"]
+    assert dict(before.blobs(files.values())) == {files["x.json"]: before.blob(files["x.json"])}
+    put(store, {"a/z.json": b"other"})
+    assert store.snapshot().folder_id("a/b") == before.folder_id("a/b")
+    put(store, {"a/b/c/y.json": b"other"})
+    assert store.snapshot().folder_id("a/b") not in (before.folder_id("a/b"), None)
+
+
+def test_many_blobs_are_read_at_once(tmp_path: Path) -> None:
+    files = {f"f{number}.json": f"[{number}]\n".encode() * number for number in range(300)}
+    with GitStore.open(tmp_path / "repo") as store:
+        put(store, {**files})
+    with GitStore.open(tmp_path / "repo") as store:
+        snapshot = store.snapshot()
+        ids = {name: blob_id for name, blob_id in snapshot.folder_files("").items() if name in files}
+        for _ in range(2):  # the second time from memory
+            found = dict(snapshot.blobs(ids.values()))
+            assert {name: found[blob_id] for name, blob_id in ids.items()} == files
+        with pytest.raises(Unavailable):
+            list(snapshot.blobs(["0" * 40]))

@@ -1,0 +1,53 @@
+"""The decision asked again, of the very state that a write lands on.
+
+Between the request and its landing another commit may take the right away.  A plan that asks here
+reads the principal's file through its view, so the store makes it again when that file has changed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from configsvc.access.decide import Action, Admission, forbidden, hidden
+from configsvc.core.errors import DocumentInvalid, Unauthorized
+from configsvc.core.names import PRINCIPALS_FOLDER, principal_path
+from configsvc.core.principals import ANYONE, Principal, Role
+from configsvc.documents.principals import parse_principal
+from configsvc.store.base import View
+
+
+def require_at(view: View, admission: Admission, action: Action, path: str) -> None:
+    """Raise unless what was admitted may still do `action` on `path` in `view`.
+
+    Raises:
+        Unauthorized: The principal or its token is gone, or there are principals where there were none.
+        NotFound, Forbidden: See `Access.require`.
+    """
+    if admission.principal.name == ANYONE.name:
+        if view.names(PRINCIPALS_FOLDER):
+            raise Unauthorized("credential: none (expected: one, since there are principals now)")
+        return
+    principal = _principal(view, admission.principal.name)
+    tokens = () if principal is None else principal.tokens
+    if principal is None or (
+        admission.token_sha256 and all(token.sha256 != admission.token_sha256 for token in tokens)
+    ):
+        raise Unauthorized("credential: was revoked (expected: a token of a principal)")
+    rank = principal.role_on(path) or 0
+    if rank < Role.READER:
+        raise hidden(path)
+    if rank < action.value:
+        raise forbidden(principal, action, path)
+
+
+def _principal(view: View, name: str) -> Principal | None:
+    data = view.read(principal_path(name))
+    return None if data is None else _parsed(name, data)
+
+
+@lru_cache(maxsize=256)
+def _parsed(name: str, data: bytes) -> Principal | None:
+    try:
+        return parse_principal(name, data)
+    except DocumentInvalid:
+        return None
