@@ -1,12 +1,12 @@
 # The image of configsvc: one process, the repository in a volume.
 #
 #   docker build -t configsvc .
-#   docker run --rm -p 127.0.0.1:5000:5000 -v configs:/var/lib/configsvc/config-repo configsvc serve --open
+#   docker run --rm -p 127.0.0.1:5000:5000 -v configs:/var/lib/configsvc/config-repo configsvc
 #
-# `--open` is not the default, on purpose. Inside a container the service has to listen on all addresses to be
-# reached at all, and without principals everyone who reaches it may write. `serve` refuses that unless
-# it is told to; an image that said it in advance would open a store on every network it is started in. So:
-# publish the port on 127.0.0.1 as above, or on a network that only trusted programs reach.
+# Inside a container the service has to listen on all addresses to be reached at all. So it makes an admin when it is first
+# started; its token is in the volume, in .git/configsvc/admin-token (docs/access.md). To choose it yourself, mount a
+# file and name it with CONFIGSVC_ADMIN_TOKEN_FILE. `configsvc serve --open` serves without any credential: publish the
+# port on 127.0.0.1 then, or on a network that only trusted programs reach.
 #
 # A folder of the host used instead of the volume has to belong to uid 10001.
 

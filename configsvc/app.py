@@ -13,8 +13,10 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
+from configsvc.access.decide import Access
 from configsvc.api import headers
 from configsvc.api.access_log import log_access
+from configsvc.api.guard import install_guard
 from configsvc.api.health import make_health_blueprint
 from configsvc.api.hosts import find_host_problem
 from configsvc.api.problems import Problem, http_problem, problem_of, render
@@ -44,10 +46,12 @@ def create_app(
     *,
     survey: Survey | None = None,
     pushers: Pushers | None = None,
+    access: Access | None = None,
 ) -> Flask:
     """Return the application: every route over `service`.
 
     Args:
+        access: Decides who may do what; None for one by the principals of `service`.
         survey: Tells `/readyz` which services do not conform to their schemas.
         pushers: Told of pushes over HTTP; without it there is no git door.
     """
@@ -55,13 +59,15 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # else `//config` is answered by a redirect in HTML
     app.url_map.converters["service"] = ServiceConverter
-    allowed_hosts = settings.allowed_hosts
+    access = Access(service.snapshot) if access is None else access
+    allowed_hosts = settings.allowed_hosts(is_closed=not access.is_open)
 
     @app.before_request
     def check_host() -> Response | None:
         problem = find_host_problem(request.environ.get("HTTP_HOST"), allowed_hosts)
         return _problem_response(problem) if problem else None
 
+    install_guard(app, access, service)
     app.register_blueprint(make_root_blueprint(service, settings))
     app.register_blueprint(make_reference_blueprint(service))
     app.register_blueprint(make_v1_blueprint(service))

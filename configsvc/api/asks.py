@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
+from configsvc.api.guard import admission
 from configsvc.api.parameters import Query, write_message
 from configsvc.service import Ask
 
@@ -17,8 +18,12 @@ def read_ask(query: Query, *, message: str | None = None) -> Ask:
 
     Raises:
         RequestInvalid: A part of it is malformed.
+        Unauthorized: It carries no credential that is valid.
     """
+    by = admission()
     return Ask(
+        author=by.principal.author,
+        admission=by,
         message=write_message(query, request.headers) if message is None else message,
         request_id=request.headers.get("Config-Request-Id"),
         dry_run=query.flag("dry_run") or False,

@@ -6,8 +6,11 @@ import json
 
 from flask import Blueprint, Response
 
+from configsvc.access.decide import Action
 from configsvc.api import headers
+from configsvc.api.guard import may
 from configsvc.api.problems import RETRY_AFTER_S
+from configsvc.core.patterns import EVERYTHING
 from configsvc.service import ConfigService
 from configsvc.service.survey import Findings, Survey
 from configsvc.store.base import StoreStatus
@@ -31,7 +34,9 @@ def make_health_blueprint(service: ConfigService, survey: Survey | None = None) 
     @blueprint.get("/readyz")
     def readiness() -> Response:
         status = service.status()
-        told = _readiness(status) | ({} if survey is None else _conformance(survey.findings))
+        told = _readiness(status)
+        if may(Action.READ, EVERYTHING):
+            told |= _details(status) | ({} if survey is None else _conformance(survey.findings))
         response = _json_response(told, 503 if status.problems else 200)
         response.headers[headers.REVISION] = str(status.revision)
         if status.problems:
@@ -42,17 +47,18 @@ def make_health_blueprint(service: ConfigService, survey: Survey | None = None) 
 
 
 def _readiness(status: StoreStatus) -> dict[str, object]:
+    """Return what everyone may know."""
+    return {"status": "unready" if status.problems else "ready", "revision": status.revision}
+
+
+def _details(status: StoreStatus) -> dict[str, object]:
     """Return what an operator has to know; notes and local edits hinder nobody."""
-    told: dict[str, object] = {
-        "status": "unready" if status.problems else "ready",
-        "revision": status.revision,
-    }
     findings = {
         "problems": status.problems,
         "notes": status.notes,
         "local_edits": list(status.local_edits),
     }
-    return told | {name: found for name, found in findings.items() if found}
+    return {name: found for name, found in findings.items() if found}
 
 
 def _conformance(findings: Findings) -> dict[str, object]:

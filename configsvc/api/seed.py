@@ -13,10 +13,12 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, request
 
+from configsvc.access.decide import Action
 from configsvc.api import headers
 from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body, read_document
 from configsvc.api.conditional import document_tag_of, is_known, write_precondition
+from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.problems import SEED_PATH, seed_json
 from configsvc.api.seed_versions import VersionMaps
@@ -51,6 +53,7 @@ class SeedApi:
         """Answer the newest document, one version of it, or the map of versions."""
         query = Query(request.query_string, ("service", "version"))
         name, version = query.service(), query.version()
+        require(Action.READ, name)
         snapshot = self._service.snapshot()
         entry = self._service.find_entry(snapshot, name, version)
         parse_precondition(request.headers.get("If-Match"), None).check(name, document_tag_of(entry))
@@ -65,9 +68,10 @@ class SeedApi:
         """Create a service."""
         query = Query(request.query_string, ("service", "message"))
         if query.find("service") is not None:
-            parse_service(query.service())
+            require(Action.WRITE, parse_service(query.service()))
         document = read_document(request, self._body(), self._service)
         name = query.find("service") or _name_in(document)
+        require(Action.WRITE, parse_service(name))
         put = PutDocument(name, document, write_precondition(), Existence.ABSENT)
         receipt = self._service.commit([put], ask=read_ask(query))
         entry = receipt.entry(name)
@@ -87,6 +91,7 @@ class SeedApi:
         """Add a version with the whole document, set the enabled flag, or do both in one commit."""
         query = Query(request.query_string, ("service", "enabled", "message"))
         name, enabled = parse_service(query.service()), query.enabled()
+        require(Action.WRITE, name)
         data = self._body()
         change: Change
         if not data and enabled is not None:
@@ -102,6 +107,7 @@ class SeedApi:
     def delete(self) -> Response:
         """Delete a service that is not enabled."""
         query = Query(request.query_string, ("service", "message"))
+        require(Action.WRITE, parse_service(query.service()))
         delete = DeleteService(query.service(), write_precondition())
         receipt = self._service.commit([delete], ask=read_ask(query))
         response = Response(_SUCCESS, mimetype="application/json")

@@ -14,15 +14,9 @@ def listening_socket(settings: Settings) -> socket.socket:
     """Return a socket bound to `settings.listen`; it listens once the server does.
 
     Raises:
-        SettingInvalid: The address is taken, unknown, or reachable from other
-            machines without `settings.open`.
+        SettingInvalid: The address is taken or unknown.
     """
     family, address = _resolve(settings.listen)
-    if not (settings.open or ipaddress.ip_address(address[0].partition("%")[0]).is_loopback):
-        raise SettingInvalid(
-            f"listen: {settings.listen} is reachable from other machines, and there is no access control "
-            "(expected: a loopback address, or --open to let everyone read and write)"
-        )
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,6 +26,12 @@ def listening_socket(settings: Settings) -> socket.socket:
         raise SettingInvalid(f"listen: {settings.listen} cannot be listened on: {error.strerror}") from error
     listener.setblocking(False)
     return listener
+
+
+def is_reachable(listener: socket.socket) -> bool:
+    """Return whether other machines may reach a bound socket."""
+    host: str = listener.getsockname()[0]
+    return not ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _resolve(listen: Address) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

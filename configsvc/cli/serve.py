@@ -16,9 +16,11 @@ from typing import Any
 import click
 
 from configsvc import __version__
+from configsvc.access.decide import Access
+from configsvc.access.firstadmin import make_first_admin
 from configsvc.app import create_app
 from configsvc.assembly import open_door, open_instance
-from configsvc.cli.listening import listening_socket
+from configsvc.cli.listening import is_reachable, listening_socket
 from configsvc.cli.logs import set_up_logging
 from configsvc.edge.server import Server, make_server
 from configsvc.gitdoor.pushers import Pushers
@@ -27,6 +29,7 @@ from configsvc.gitdoor.smart import is_git_path
 from configsvc.service import ConfigService
 from configsvc.service.survey import Survey
 from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
+from configsvc.store.repository import own_folder
 
 _log = logging.getLogger("configsvc.serve")
 
@@ -80,8 +83,14 @@ def serve(settings: Settings) -> None:
         Survey(instance.gate, instance.store.snapshot) as survey,
     ):
         service = instance.service
+        access = Access(service.snapshot)
+        if access.is_open and _must_be_closed(settings, listener):
+            path = make_first_admin(
+                instance.store, own_folder(instance.store.git_dir), token_file=settings.admin_token_file
+            )
+            click.echo(f"configsvc: made the principal admin; its token is in {path}", err=True)
         server = make_server(
-            create_app(service, settings, survey=survey, pushers=pushers),
+            create_app(service, settings, survey=survey, pushers=pushers, access=access),
             settings,
             is_streamed=is_git_path,
             revision=lambda: service.snapshot().revision,
@@ -89,6 +98,11 @@ def serve(settings: Settings) -> None:
         )
         with _stopping_on_signal(server):
             server.run(sockets=[listener])
+
+
+def _must_be_closed(settings: Settings, listener: socket.socket) -> bool:
+    """Return whether a server without principals must not be served as it is."""
+    return not settings.open and (is_reachable(listener) or settings.admin_token_file is not None)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from configsvc.access.decide import Admission
 from configsvc.core.changes import ANONYMOUS, Author
 from configsvc.core.tags import ALWAYS, Precondition
 from configsvc.documents.document import Document
@@ -118,12 +119,15 @@ class Ask:
 
     Args:
         author: Who asks; the author of the commit.
+        admission: By which right; asked again of the state that the write lands on.  None: by
+            the right of the one who runs the process.
         message: Commit message; empty for a default that names the changes.
         request_id: Makes a repeat happen once; see `is_request_id`.
         dry_run: Say what would come of it, and write nothing.
     """
 
     author: Author = ANONYMOUS
+    admission: Admission | None = None
     message: str = ""
     request_id: str | None = None
     dry_run: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from configsvc.access.landing import require_at
 from configsvc.core.changes import Plan, commit_message
 from configsvc.core.errors import (
     ConfigError,
@@ -49,6 +50,7 @@ from configsvc.service.effects import (
     tag_of,
 )
 from configsvc.service.messages import default_subject, operation
+from configsvc.service.rights import right_for
 from configsvc.service.staging import Staged
 from configsvc.store.base import Entry, PlanAgain, Snapshot, View
 from configsvc.validation.conformance import Rules, Sent, SentTexts
@@ -96,6 +98,7 @@ class Planner:
         first, _, body = ask.message.partition("\n")
         self._text = None if not first else commit_message(first, body)
         self._is_single = len(changes) == 1
+        self._admission = ask.admission
 
     def plan(self, view: View, may_wait: bool) -> Plan:
         """Return the edits, and the message they are committed with.
@@ -109,7 +112,8 @@ class Planner:
         return Plan(staged.edits, self._text or commit_message(subject), trailers)
 
     def stage(self, view: View, may_wait: bool) -> Staged:
-        """Return the state that all changes lead to, accepted by the gate."""
+        """Return the state that all changes lead to, allowed to the one who asks and accepted by the gate."""
+        self._require_rights(view)
         if self._expected_revision is not None and view.revision != self._expected_revision:
             raise RevisionMismatch(
                 f"revision: head is {view.revision} (expected: {self._expected_revision})",
@@ -248,6 +252,16 @@ class Planner:
             if detail.get("path") in _paths(change):
                 return {**detail, "index": index}
         return detail
+
+    def _require_rights(self, view: View) -> None:
+        if self._admission is None:
+            return
+        for index, change in enumerate(self._changes):
+            try:
+                require_at(view, self._admission, *right_for(change))
+            except ConfigError as error:
+                self._locate(error, index, change)
+                raise
 
     def _locate(self, error: ConfigError, index: int, change: Change) -> None:
         """Make an error say which change of several it is about."""

@@ -42,7 +42,10 @@ class Settings:
     schemas: Annotated[Path, parse_path, "Folder of the operator's own JSON Schemas."] = Path("schemas")
     listen: Annotated[Address, parse_address, "HOST:PORT to listen on; port 0: any free one."] = _LISTEN
     host_name: Annotated[tuple[str, ...], parse_hosts, "Name that clients reach this server by."] = ()
-    open: Annotated[bool, parse_flag, "Let other machines read and write without a credential."] = False
+    open: Annotated[bool, parse_flag, "Without principals: let other machines read and write."] = False
+    admin_token_file: Annotated[
+        Path | None, parse_path, "File with the token of the first admin, who is made where there is none."
+    ] = None
     log_format: Annotated[str, one_of("text", "json"), "text or json; one line an event, on stderr."] = "text"
     log_level: Annotated[str, _LEVEL, "Least level that is logged: debug, info, warning or error."] = "info"
     max_document_bytes: Annotated[int, integer(2, 64 * MIB), "Largest document, in bytes."] = (
@@ -80,15 +83,17 @@ class Settings:
         """Size of the largest request body, whatever it is for."""
         return max(self.max_document_bytes, MAX_COMMIT_BYTES)
 
-    @property
-    def allowed_hosts(self) -> frozenset[str] | None:
-        """Hosts that requests may name, or None for any.
+    def allowed_hosts(self, *, is_closed: bool) -> frozenset[str] | None:
+        """Return the hosts that requests may name, or None for any.
 
         A web page that DNS was made to bind to this machine's address still
-        names its own host.  A server opened to the network answers to any
-        name, until the operator has said which ones it is known by.
+        names its own host.  A server that asks for a credential, or is opened to the
+        network, answers to any name until the operator has said which ones it is known by.
+
+        Args:
+            is_closed: There are principals.
         """
-        if self.open and not self.host_name:
+        if (is_closed or self.open) and not self.host_name:
             return None
         listened = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
         return LOOPBACK_HOSTS | {listened.lower(), *self.host_name}

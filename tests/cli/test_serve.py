@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from configsvc import __version__
-from tests.end_to_end.serving import ROOT, serving
+from tests.end_to_end.serving import ROOT, Server, serving
+from tests.store.gitrepo import git
 
 REFUSED_WITHIN_S = 30
 STOP_LIMIT_S = 10
@@ -114,8 +116,6 @@ def test_settings_come_from_flags_variables_and_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--listen", "0.0.0.0:0"], "listen: 0.0.0.0:0 is reachable from other machines"),
-        (["--listen", "[::]:0"], "listen: [::]:0 is reachable from other machines"),
         (["--listen", "nonsense"], "--listen: 'nonsense' (expected: HOST:PORT"),
         (["--listen", "no-such-host.invalid:0"], "listen: no-such-host.invalid has no address"),
         (["--max-depth", "0"], "--max-depth: '0' (expected: an integer from 1 to 200)"),
@@ -132,6 +132,70 @@ def test_a_start_that_must_not_be_is_refused_in_one_line(
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "repo").exists()
+
+
+def get(server: Server, target: str, token: str = "") -> int:
+    """Return the status of a GET, with a token as credential when there is one."""
+    port = int(server.url.rsplit(":", 1)[1])
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STOP_LIMIT_S)
+    with contextlib.closing(connection):
+        connection.request("GET", target, headers=headers)
+        return connection.getresponse().status
+
+
+@pytest.mark.slow
+def test_a_server_that_others_can_reach_makes_an_admin_and_asks_for_a_token(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    repo = tmp_path / "repo"
+    kept = repo / ".git/configsvc/admin-token"
+    with serving(repo, "--listen", "0.0.0.0:0") as server:
+        token = kept.read_text().strip()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert get(server, "/config?service=a") == 401
+        assert get(server, "/config?service=a", token) == 404
+        assert get(server, "/healthz") == 200
+    said = capfd.readouterr().err
+    assert f"configsvc: made the principal admin; its token is in {kept}\n" in said
+    assert token not in said
+    assert token not in git(repo, "show", "main:.configsvc/principals/admin.yaml")
+    with serving(repo, "--listen", "0.0.0.0:0", "--open") as server:  # the second start makes no other
+        assert get(server, "/config?service=a", token) == 404
+        assert get(server, "/config?service=a") == 401
+    assert "made the principal" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:0"])
+def test_the_first_admin_has_the_token_that_the_operator_chose(tmp_path: Path, listen: str) -> None:
+    chosen = tmp_path / "token"
+    chosen.write_text("an-operators-own-token-of-some-length\n")
+    environ = {"CONFIGSVC_ADMIN_TOKEN_FILE": str(chosen)}
+    with serving(tmp_path / "repo", "--listen", listen, environ=environ) as server:
+        assert get(server, "/config?service=a", "an-operators-own-token-of-some-length") == 404
+        assert get(server, "/config?service=a") == 401
+    assert not (tmp_path / "repo/.git/configsvc/admin-token").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", ["short\n", "", None])
+def test_a_server_that_would_have_no_admin_does_not_start(tmp_path: Path, content: str | None) -> None:
+    chosen = tmp_path / "token"
+    if content is not None:
+        chosen.write_text(content)
+    flags = ["--listen", "0.0.0.0:0", "--admin-token-file", str(chosen)]
+    result = run_serve("--repo", str(tmp_path / "repo"), *flags)
+    assert result.returncode == 2
+    assert result.stderr.startswith("configsvc: admin token file: ")
+    assert "short" not in result.stderr
+
+
+@pytest.mark.slow
+def test_a_server_that_is_told_to_be_open_makes_no_admin(tmp_path: Path) -> None:
+    with serving(tmp_path / "repo", "--listen", "0.0.0.0:0", "--open") as server:
+        assert get(server, "/config?service=a") == 404
+    assert not (tmp_path / "repo/.git/configsvc/admin-token").exists()
 
 
 @pytest.mark.slow

@@ -1,0 +1,77 @@
+"""Who asks, and whether they may: before a route looks anything up.
+
+Every request is admitted before its route runs, and a route asks `require` with the path it is
+about. One that answers without having asked is a mistake of ours, and its answer is withheld.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, g, request
+
+from configsvc.access.decide import Access, Action, Admission
+from configsvc.api.problems import http_problem, render
+from configsvc.core.errors import Unauthorized
+from configsvc.core.patterns import EVERYTHING, ONE
+from configsvc.service import ConfigService
+
+PUBLIC_ENDPOINTS = frozenset({"health.liveness", "health.readiness"})
+"""Routes that need no credential; what they tell without one is in them."""
+
+_log = logging.getLogger("configsvc.api")
+
+
+def install_guard(app: Flask, access: Access, service: ConfigService) -> None:
+    """Admit every request of `app` before its route, and hold the routes to asking."""
+
+    @app.before_request
+    def admit() -> None:
+        g.access, g.service, g.admission, g.has_asked = access, service, None, False
+        try:
+            g.admission = access.admit(request.headers.get("Authorization"))
+        except Unauthorized:
+            if request.endpoint not in PUBLIC_ENDPOINTS:
+                raise
+
+    @app.after_request
+    def withhold(response: Response) -> Response:
+        is_public = request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS
+        if response.status_code >= 400 or is_public or request.method == "OPTIONS" or g.get("has_asked"):
+            return response
+        _log.error("route %s answered without asking who may see it", request.endpoint)
+        refusal = render(http_problem(500), request.path)
+        return Response(refusal.body, status=refusal.status, headers=list(refusal.headers))
+
+
+def admission() -> Admission:
+    """Return by which right this request is made.
+
+    Raises:
+        Unauthorized: It carries no credential that is valid.
+    """
+    found = g.admission
+    if not isinstance(found, Admission):
+        raise Unauthorized("credential: none (expected: Authorization with a token of a principal)")
+    return found
+
+
+def require(action: Action, path: str) -> None:
+    """Raise unless this request may do `action` on `path`; see `Access.require`."""
+    g.has_asked = True
+    principal = admission().principal
+    g.access.require(principal, action, path, owner=lambda: _owner(path))
+
+
+def may(action: Action, path: str) -> bool:
+    """Return whether this request may do `action` on `path`: for lists, and for what is told besides."""
+    g.has_asked = True
+    found = g.admission
+    return isinstance(found, Admission) and bool(g.access.may(found.principal, action, path))
+
+
+def _owner(path: str) -> str:
+    if path == EVERYTHING or ONE in path:
+        return ""
+    service: ConfigService = g.service
+    return service.meta(service.snapshot(), path).owner

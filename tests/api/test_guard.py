@@ -1,0 +1,240 @@
+"""Every route x method x credential: the status, and that nothing leaks."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from configsvc.app import create_app
+from configsvc.core.changes import Outcome
+from configsvc.core.principals import format_time
+from configsvc.service import ConfigService
+from configsvc.settings import Settings
+from configsvc.store.base import Write
+from configsvc.store.memory import MemoryStore
+from tests.access.book import Book, bearer, token_of
+
+WHO = (
+    "no token",
+    "bad token",
+    "reader here",
+    "reader elsewhere",
+    "writer here",
+    "writer elsewhere",
+    "admin",
+    "expired",
+    "revoked",
+)
+NO_CREDENTIAL = {"no token": 401, "bad token": 401, "expired": 401, "revoked": 401}
+SECRET = "very-secret-value"
+
+# Route and method, whose path is `here/there`, to the status for each who; see `expected`.
+ELSEWHERE = {"reader elsewhere": 404, "writer elsewhere": 404}
+READ = {"reader here": 200, "writer here": 200, "admin": 200, **ELSEWHERE}
+WRITE = {"reader here": 403, "writer here": 200, "admin": 200, **ELSEWHERE}
+PUBLIC = dict.fromkeys(WHO, 200)
+MATRIX: dict[tuple[str, str], dict[str, int]] = {
+    ("/config", "GET"): READ,
+    ("/config", "POST"): WRITE,
+    ("/config", "PATCH"): WRITE,
+    ("/config", "DELETE"): WRITE,
+    ("/healthz", "GET"): PUBLIC,
+    ("/readyz", "GET"): PUBLIC,
+}
+BODIES = {"POST": {"v": SECRET}, "PATCH": {"v": "other"}}
+STATUSES_DONE = {"POST": 422, "DELETE": 422}
+"""What who may gets all the same: the service exists already, and is enabled."""
+
+
+@pytest.fixture
+def book() -> Book:
+    book = Book(MemoryStore())
+    book.put("here/there.json", json.dumps({"v": SECRET}).encode() + b"\n")
+    book.put(".configsvc/services/here/there.yaml", b"owner: the team\n")
+    book.add("admin", all="admin")
+    book.add("reader-here", here__all="reader")
+    book.add("reader-elsewhere", elsewhere__all="reader")
+    book.add("writer-here", here__there="writer")
+    book.add("writer-elsewhere", elsewhere__all="writer", here="writer")
+    book.add("expired", expires=format_time(book.now_s), all="admin")
+    book.add("revoked", all="admin")
+    book.remove("revoked")
+    return book
+
+
+@pytest.fixture
+def app(book: Book) -> Flask:
+    return create_app(ConfigService(book.store), Settings(), access=book.access)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def header(who: str) -> dict[str, str]:
+    if who == "no token":
+        return {}
+    return {"Authorization": bearer("nobody" if who == "bad token" else who.replace(" ", "-"))}
+
+
+def expected(path: str, method: str, who: str) -> int:
+    status = NO_CREDENTIAL.get(who) if MATRIX[path, method] is not PUBLIC else None
+    found = status or MATRIX[path, method][who]
+    return STATUSES_DONE.get(method, found) if found == 200 else found
+
+
+def ask(client: FlaskClient, path: str, method: str, who: str, service: str = "here/there") -> TestResponse:
+    query = {"service": service} if path == "/config" else {}
+    body = BODIES.get(method)
+    return client.open(path, method=method, query_string=query, json=body, headers=header(who))
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str]]:
+    for rule in app.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            yield rule.rule, method
+
+
+def test_every_route_is_in_the_matrix(app: Flask) -> None:
+    assert set(routes(app)) == set(MATRIX)
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize(("path", "method"), MATRIX)
+def test_the_right_status_for_everyone(client: FlaskClient, path: str, method: str, who: str) -> None:
+    response = ask(client, path, method, who)
+    assert response.status_code == expected(path, method, who)
+    assert ("WWW-Authenticate" in response.headers) is (response.status_code == 401)
+
+
+@pytest.mark.parametrize("who", [who for who in WHO if "elsewhere" in who or who in NO_CREDENTIAL])
+@pytest.mark.parametrize(("path", "method"), [key for key, row in MATRIX.items() if row is not PUBLIC])
+def test_what_one_may_not_read_answers_as_if_it_did_not_exist(
+    client: FlaskClient, path: str, method: str, who: str
+) -> None:
+    there, missing = (ask(client, path, method, who, name) for name in ("here/there", "here/ther3"))
+    assert there.status_code == missing.status_code
+    assert there.data.replace(b"there", b"ther3") == missing.data
+    ours = {name: value for name, value in there.headers.items() if name != "Date"}
+    assert ours == {name: value for name, value in missing.headers.items() if name != "Date"}
+    assert SECRET.encode() not in there.data
+    assert "ETag" not in there.headers
+
+
+def test_who_may_only_read_is_told_who_may_write(client: FlaskClient) -> None:
+    response = ask(client, "/config", "PATCH", "reader here")
+    (detail,) = response.get_json()["details"]
+    assert detail["owner"] == "the team"
+    assert detail["message"] == (
+        "here/there: reader-here may not change it "
+        "(expected: the role writer on here/there; its owner is 'the team')"
+    )
+
+
+def test_a_service_that_the_body_names_is_held_to_the_same_right(book: Book, client: FlaskClient) -> None:
+    before = book.store.snapshot().revision
+    body = {"service": "here/new"}
+    for who, status in (("writer elsewhere", 404), ("reader here", 403), ("no token", 401)):
+        assert client.post("/config", json=body, headers=header(who)).status_code == status
+    assert book.store.snapshot().revision == before
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/config/", "//config", "/api/v1/configs/here/there"])
+def test_an_unknown_path_needs_a_credential_before_it_is_unknown(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=header("admin")).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "PUT", "OPTIONS", "HEAD"])
+def test_another_method_gets_past_nothing(client: FlaskClient, method: str) -> None:
+    assert client.open("/config?service=here/there", method=method).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"User-Agent": "Nacos-Server"},
+        {"X-Forwarded-User": "admin"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-HTTP-Method-Override": "GET"},
+        {"X-Original-URL": "/healthz"},
+        {"Cookie": f"token={token_of('admin')}"},
+        {"Authorization": "Bearer null"},
+        {"Authorization": "Basic " + base64.b64encode(b"admin:admin").decode()},
+        {"Authorization": "Basic " + base64.b64encode(b"admin:").decode()},
+    ],
+)
+def test_nothing_but_the_credential_lets_one_in(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert client.get("/config?service=here/there", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("place", ["token", "access_token", "authorization"])
+def test_a_token_in_the_url_is_no_credential(client: FlaskClient, place: str) -> None:
+    response = client.get("/config", query_string={"service": "here/there", place: token_of("admin")})
+    assert response.status_code == 401
+    assert token_of("admin").encode() not in response.data
+
+
+def test_git_and_old_clients_send_the_token_as_a_password(client: FlaskClient) -> None:
+    pair = base64.b64encode(f"anyone:{token_of('reader-here')}".encode()).decode()
+    headers = {"Authorization": f"Basic {pair}"}
+    assert client.get("/config?service=here/there", headers=headers).status_code == 200
+
+
+def test_a_revoked_token_fails_on_the_next_request(book: Book, client: FlaskClient) -> None:
+    assert ask(client, "/config", "GET", "reader here").status_code == 200
+    book.remove("reader-here")
+    assert ask(client, "/config", "GET", "reader here").status_code == 401
+
+
+def test_the_principal_is_the_author_whatever_the_client_says(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    submit = MemoryStore.submit
+
+    def noted(store: MemoryStore, write: Write) -> Future[Outcome]:
+        seen.append(str(write.author))
+        return submit(store, write)
+
+    monkeypatch.setattr(MemoryStore, "submit", noted)
+    client.patch(
+        "/config",
+        query_string={"service": "here/there", "message": "Author: admin <admin@example.com>"},
+        json={"v": 3, "author": "admin"},
+        headers=header("writer here") | {"Config-Author": "admin", "From": "admin@example.com"},
+    )
+    assert seen == ["writer-here <writer-here@configsvc.invalid>"]
+
+
+def test_a_route_that_does_not_ask_has_its_answer_withheld(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.add_url_rule("/forgotten", "forgotten", lambda: SECRET)
+    response = client.get("/forgotten", headers=header("admin"))
+    assert response.status_code == 500
+    assert SECRET.encode() not in response.data
+    assert "forgotten answered without asking" in caplog.text
+
+
+@pytest.mark.parametrize(("who", "is_told"), [("no token", False), ("reader here", False), ("admin", True)])
+def test_readiness_names_nothing_to_those_who_may_not_read_everything(
+    book: Book, who: str, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = ConfigService(book.store)
+    status = service.status()
+    told = type(status)(status.revision, problems={"x": "y"}, local_edits=("here/there.json",))
+    monkeypatch.setattr(service, "status", lambda: told)
+    client = create_app(service, Settings(), access=book.access).test_client()
+    response = client.get("/readyz", headers=header(who))
+    assert response.status_code == 503
+    assert ("local_edits" in response.get_json()) is is_told
+    assert ("problems" in response.get_json()) is is_told
