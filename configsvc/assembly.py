@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from configsvc.access.requests import answer_request
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.reports import Violation
@@ -121,7 +122,10 @@ def open_door(instance: Instance, *, more: Mapping[str, Answer] | None = None) -
         )
         return outcome_as_json(outcome)
 
-    return Door(instance.store.git_dir, {"commit": commit, **(more or {})})
+    def principals(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
+        return answer_request(instance.store, author, request)
+
+    return Door(instance.store.git_dir, {"commit": commit, "principals": principals, **(more or {})})
 
 
 def outcome_as_json(outcome: Outcome) -> dict[str, object]:

@@ -33,6 +33,7 @@ COMMANDS = {
     "init": CommandPlace("configsvc.cli.init", "Make a repository, or adopt one that exists."),
     "commit": CommandPlace("configsvc.cli.commit", "Take edits made in the working tree through the gate."),
     "check": CommandPlace("configsvc.cli.check", "Judge a working tree or commits as the server would."),
+    "token": CommandPlace("configsvc.cli.token", "Make, list, rotate and revoke tokens of principals."),
     "doctor": CommandPlace("configsvc.cli.doctor", "Check git, the repository and its settings."),
 }
 
