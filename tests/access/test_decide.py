@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Iterator
 
 import pytest
 
@@ -10,6 +11,7 @@ from configsvc.core.errors import Forbidden, NotFound, ServiceNotFound, Unauthor
 from configsvc.core.names import principal_path
 from configsvc.core.principals import ANYONE, NEVER_S, Principal, format_time, parse_time
 from configsvc.service import ConfigService
+from configsvc.store.memory import MemorySnapshot
 from tests.access.book import Book, bearer, token_of
 
 
@@ -99,6 +101,23 @@ def test_a_commit_that_touches_no_principals_leaves_the_epoch(book: Book) -> Non
     assert book.access.is_current(admission)
     book.add("other", all="reader")
     assert book.access.epoch == before + 1
+
+
+def test_only_a_file_that_changed_is_read_again(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        book.add(f"bot-{number}", all="reader")
+    book.access.authenticate(bearer("bot-0"))
+    read: list[int] = []
+    blobs = MemorySnapshot.blobs
+
+    def counted(snapshot: MemorySnapshot, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        read.append(len(blob_ids))
+        return blobs(snapshot, blob_ids)
+
+    monkeypatch.setattr(MemorySnapshot, "blobs", counted)
+    book.add("bot-3", all="writer")
+    assert book.access.authenticate(bearer("bot-0")).name == "bot-0"
+    assert read == [1]
 
 
 @pytest.mark.parametrize(

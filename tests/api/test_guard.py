@@ -129,6 +129,19 @@ def test_what_one_may_not_read_answers_as_if_it_did_not_exist(
     assert "ETag" not in there.headers
 
 
+@pytest.mark.parametrize(
+    ("who", "may"), [("reader elsewhere", False), ("writer elsewhere", True), ("writer here", None)]
+)
+def test_it_is_the_named_service_that_is_asked_for(
+    book: Book, client: FlaskClient, who: str, may: bool | None
+) -> None:
+    """`may`: change it; None: not even read it."""
+    book.put("elsewhere/x.json", b'{"v": 1}\n')
+    assert ask(client, "/config", "GET", who, "elsewhere/x").status_code == (404 if may is None else 200)
+    status = {True: 200, False: 403, None: 404}[may]
+    assert ask(client, "/config", "PATCH", who, "elsewhere/x").status_code == status
+
+
 def test_who_may_only_read_is_told_who_may_write(client: FlaskClient) -> None:
     response = ask(client, "/config", "PATCH", "reader here")
     (detail,) = response.get_json()["details"]
