@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from configsvc.access.decide import Access
 from configsvc.access.requests import answer_request
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
@@ -34,6 +35,7 @@ class Instance:
     service: ConfigService
     gate: SchemaGate
     bounds: Bounds
+    access: Access
 
     def judge_all(self) -> list[Violation]:
         """Return all that the gate would refuse of what is at head; empty when it accepts it."""
@@ -103,7 +105,7 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
         GitStore.open(settings.repo, create=create, gate=gate.step, path_problem=path_problem) as store,
     ):
         service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)
-        yield Instance(store, service, gate.schemas, settings.bounds)
+        yield Instance(store, service, gate.schemas, settings.bounds, Access(store.snapshot))
 
 
 def open_door(instance: Instance, *, more: Mapping[str, Answer] | None = None) -> Door:

@@ -6,17 +6,28 @@ reads the principal's file through its view, so the store makes it again when th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
+from typing import Protocol
 
 from configsvc.access.decide import Action, Admission, forbidden, hidden
 from configsvc.core.errors import DocumentInvalid, Unauthorized
 from configsvc.core.names import PRINCIPALS_FOLDER, principal_path
 from configsvc.core.principals import ANYONE, Principal, Role
 from configsvc.documents.principals import parse_principal
-from configsvc.store.base import View
 
 
-def require_at(view: View, admission: Admission, action: Action, path: str) -> None:
+class PrincipalFiles(Protocol):
+    """What has to be known of a state; a `View` knows it."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of the file at `path`, None when there is none."""
+
+    def names(self, folder: str) -> Collection[str]:
+        """Return the names in a folder; empty when there is none."""
+
+
+def require_at(view: PrincipalFiles, admission: Admission, action: Action, path: str) -> None:
     """Raise unless what was admitted may still do `action` on `path` in `view`.
 
     Raises:
@@ -40,7 +51,7 @@ def require_at(view: View, admission: Admission, action: Action, path: str) -> N
         raise forbidden(principal, action, path)
 
 
-def _principal(view: View, name: str) -> Principal | None:
+def _principal(view: PrincipalFiles, name: str) -> Principal | None:
     data = view.read(principal_path(name))
     return None if data is None else _parsed(name, data)
 

@@ -16,10 +16,9 @@ from typing import Any
 import click
 
 from configsvc import __version__
-from configsvc.access.decide import Access
 from configsvc.access.firstadmin import make_first_admin
 from configsvc.app import create_app
-from configsvc.assembly import open_door, open_instance
+from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.cli.listening import is_reachable, listening_socket
 from configsvc.cli.logs import set_up_logging
 from configsvc.edge.server import Server, make_server
@@ -79,18 +78,13 @@ def serve(settings: Settings) -> None:
     with (
         listening_socket(settings) as listener,
         open_instance(settings) as instance,
-        open_door(instance, more=push_answers(instance.store.pushes, pushers)),
+        open_door(instance, more=push_answers(instance.store.pushes, pushers, instance.access)),
         Survey(instance.gate, instance.store.snapshot) as survey,
     ):
         service = instance.service
-        access = Access(service.snapshot)
-        if access.is_open and _must_be_closed(settings, listener):
-            path = make_first_admin(
-                instance.store, own_folder(instance.store.git_dir), token_file=settings.admin_token_file
-            )
-            click.echo(f"configsvc: made the principal admin; its token is in {path}", err=True)
+        _close_if_reachable(instance, settings, listener)
         server = make_server(
-            create_app(service, settings, survey=survey, pushers=pushers, access=access),
+            create_app(service, settings, survey=survey, pushers=pushers, access=instance.access),
             settings,
             is_streamed=is_git_path,
             revision=lambda: service.snapshot().revision,
@@ -100,9 +94,14 @@ def serve(settings: Settings) -> None:
             server.run(sockets=[listener])
 
 
-def _must_be_closed(settings: Settings, listener: socket.socket) -> bool:
-    """Return whether a server without principals must not be served as it is."""
-    return not settings.open and (is_reachable(listener) or settings.admin_token_file is not None)
+def _close_if_reachable(instance: Instance, settings: Settings, listener: socket.socket) -> None:
+    """Make the first admin where others would reach a server that has no principals."""
+    is_wanted = is_reachable(listener) or settings.admin_token_file is not None
+    if settings.open or not is_wanted or not instance.access.is_open:
+        return
+    folder = own_folder(instance.store.git_dir)
+    path = make_first_admin(instance.store, folder, token_file=settings.admin_token_file)
+    click.echo(f"configsvc: made the principal admin; its token is in {path}", err=True)
 
 
 @contextlib.contextmanager

@@ -1,49 +1,46 @@
-"""Who may do what at the git door: the one place that decides, open until principals exist.
+"""Who may do what at the git door: its questions, put to the one decision.
 
-Every question of this room goes through `principal_of` and `may`.
+Whoever clones has everything, so cloning, fetching and pushing need the role reader on all of the
+repository.  What a push changes is asked of the very tree that each commit starts from, so
+that a push can give itself no right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING
 
-from configsvc.core.changes import ANONYMOUS, Author
-from configsvc.core.names import META_FOLDER, find_document
+from configsvc.access.decide import Access, Action, Admission
+from configsvc.access.landing import require_at
+from configsvc.core.changes import Author
+from configsvc.core.errors import Forbidden, NotFound, PushRefused, Unauthorized
+from configsvc.core.names import META_FOLDER, PRINCIPALS_FOLDER, find_document
+from configsvc.core.patterns import EVERYTHING
 from configsvc.core.reports import Violation
-from configsvc.core.trees import PathChange
+from configsvc.core.trees import REGULAR, PathChange
+from configsvc.service.rights import schema_scope
 from configsvc.store.steptree import StepTree
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-EVERYTHING = "**"
-_ADMIN_ROOMS = (f"{META_FOLDER}/schemas/", f"{META_FOLDER}/principals/")
+_SCHEMAS = f"{META_FOLDER}/schemas/"
 _SERVICES = f"{META_FOLDER}/services/"
 
 
-class Action(Enum):
-    """What somebody wants to do with a path."""
-
-    READ = "read"
-    WRITE = "write"
-    ADMINISTER = "administer"
-
-
-def principal_of(environ: WSGIEnvironment) -> Author:
-    """Return who makes an HTTP request."""
-    return ANONYMOUS
-
-
-def may(principal: Author, action: Action, path: str, rules: StepTree | None = None) -> bool:
-    """Return whether `principal` may do `action` with `path`.
+def admit_unix_user(access: Access, user: Author) -> Admission:
+    """Return by which right a user of this machine pushes, without HTTP.
 
     Args:
-        path: A service, a path of the repository, or `EVERYTHING`.
-        rules: The tree whose principals decide; None for the newest.
+        user: As `door.unix_author` names it.
+
+    Raises:
+        PushRefused: There are principals, and none is this user.
     """
-    return True
+    name = user.email.removesuffix("@localhost")
+    principal = access.find_unix_user(name)
+    if principal is None:
+        raise PushRefused(
+            f"push: the Unix user {name} is no principal "
+            f"(expected: one with unix_user: {name}, or a push over HTTP with a token)"
+        )
+    return Admission(principal, access.epoch)
 
 
 def needed(path: str) -> tuple[Action, str]:
@@ -51,8 +48,10 @@ def needed(path: str) -> tuple[Action, str]:
 
     Schemas and principals are an admin's; a document, and what is about it, its writers'.
     """
-    if path.startswith(_ADMIN_ROOMS):
+    if path.startswith(f"{PRINCIPALS_FOLDER}/"):
         return Action.ADMINISTER, EVERYTHING
+    if path.startswith(_SCHEMAS):
+        return Action.ADMINISTER, schema_scope(path.removeprefix(_SCHEMAS))
     if path.startswith(_SERVICES):
         return Action.WRITE, path.removeprefix(_SERVICES).removesuffix(".yaml")
     document = find_document(path)
@@ -60,12 +59,29 @@ def needed(path: str) -> tuple[Action, str]:
 
 
 def refused_changes(
-    principal: Author, changes: Sequence[PathChange], before: StepTree
+    admission: Admission, changes: Sequence[PathChange], before: StepTree
 ) -> Iterator[Violation]:
-    """Yield the changes that `principal` may not make, by the rules in the tree that they start from."""
+    """Yield the changes that may not be made, by the principals in the tree that they start from."""
+    files = _Files(before)
     for change in changes:
         action, target = needed(change.path)
-        if not may(principal, action, target, before):
+        try:
+            require_at(files, admission, action, target)
+        except (Unauthorized, Forbidden, NotFound):
+            name = admission.principal.name
             yield Violation(
-                change.path, f"not allowed to {principal.name} (expected: right to {action.value})"
+                change.path, f"not allowed to {name} (expected: the role {action.value} on {target})"
             )
+
+
+class _Files:
+    """A tree's files as `require_at` reads them."""
+
+    def __init__(self, tree: StepTree) -> None:
+        self._tree = tree
+
+    def read(self, path: str) -> bytes | None:
+        return self._tree.read(path) if self._tree.mode(path) in REGULAR else None
+
+    def names(self, folder: str) -> frozenset[str]:
+        return frozenset(self._tree.names(folder))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from configsvc.access.decide import Access, Action
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
+from configsvc.core.patterns import EVERYTHING
+from configsvc.core.principals import ANYONE
 from configsvc.door import Answer
-from configsvc.gitdoor.admission import EVERYTHING, Action, may, refused_changes
+from configsvc.gitdoor.admission import admit_unix_user, refused_changes
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.store.pushes import Pushes
 from configsvc.store.pushtypes import Pusher, RefUpdate
@@ -16,21 +19,32 @@ from configsvc.store.pushtypes import Pusher, RefUpdate
 _SHOWN_VERSIONS = 20
 
 
-def push_answers(pushes: Pushes, pushers: Pushers) -> Mapping[str, Answer]:
+def push_answers(pushes: Pushes, pushers: Pushers, access: Access) -> Mapping[str, Answer]:
     """Return the answers of a door to the hooks of pushes."""
+
+    def pusher(request: Mapping[str, object], unix_user: Author) -> Pusher:
+        push_id = str(request.get("push", ""))
+        admission = pushers.find(push_id) if push_id else admit_unix_user(access, unix_user)
+        principal = admission.principal
+        author = principal.author if push_id or principal is not ANYONE else unix_user
+
+        def may_replace(owner: str | None) -> bool:
+            return owner == str(author) or access.may(principal, Action.ADMINISTER, EVERYTHING)
+
+        return Pusher(author, partial(refused_changes, admission), may_replace)
 
     def judge(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
         quarantine = request.get("quarantine")
         if not isinstance(quarantine, str):
             raise RequestInvalid("quarantine: missing (expected: a folder, or empty)")
-        pushes.judge(_updates(request), quarantine, _pusher(pushers, request, author))
+        pushes.judge(_updates(request), quarantine, pusher(request, author))
         return {"message": ""}
 
     def land(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
         updates = _updates(request)
         if len(updates) != 1:
             raise RequestInvalid(f"updates: {len(updates)} (expected: 1)")
-        outcome = pushes.land(updates[0], _pusher(pushers, request, author))
+        outcome = pushes.land(updates[0], pusher(request, author))
         return {"message": describe(outcome)}
 
     return {"judge-push": judge, "land-push": land}
@@ -48,15 +62,6 @@ def describe(outcome: Outcome) -> str:
     if len(outcome.versions) > len(shown):
         lines.append(f"  ... and {len(outcome.versions) - len(shown)} more")
     return "\n".join(lines)
-
-
-def _pusher(pushers: Pushers, request: Mapping[str, object], unix_user: Author) -> Pusher:
-    principal = pushers.find(str(request.get("push", "")), unix_user)
-    return Pusher(principal, partial(refused_changes, principal), partial(_may_replace, principal))
-
-
-def _may_replace(principal: Author, owner: str | None) -> bool:
-    return owner == str(principal) or may(principal, Action.ADMINISTER, EVERYTHING)
 
 
 def _updates(request: Mapping[str, object]) -> list[RefUpdate]:

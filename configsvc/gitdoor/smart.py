@@ -14,9 +14,11 @@ from typing import BinaryIO, cast
 from flask import Blueprint, Response, request
 from werkzeug.wsgi import get_input_stream
 
+from configsvc.access.decide import Action, Admission
+from configsvc.api.guard import admission, require
 from configsvc.core.changes import Author
 from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, Unavailable
-from configsvc.gitdoor.admission import principal_of
+from configsvc.core.patterns import EVERYTHING
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
 from configsvc.gitdoor.pushers import VARIABLE, Pushers
@@ -69,13 +71,14 @@ class SmartHttp:
 
     def refs(self) -> Response:
         """Answer what there is to fetch, or to push to."""
+        asking = _admitted()
         service = request.args.get("service", "")
         if service not in SERVICES or len(request.args) != 1:
             raise NotFound("service: none of git's smart ones (expected: ?service=git-upload-pack)")
         environ = self._environ()
         arguments = [service.removeprefix("git-"), "--stateless-rpc", "--http-backend-info-refs", "."]
         head = b"" if environ.get("GIT_PROTOCOL") == "version=2" else _announcement(service)
-        running = self._started(principal_of(request.environ), arguments, environ)
+        running = self._started(asking, arguments, environ)
         running.git.feed(())
         return _response(running, f"application/x-{service}-advertisement", head)
 
@@ -89,6 +92,7 @@ class SmartHttp:
         return self._answer("git-receive-pack", limit, self.settings.max_push_bytes + (1 << 20))
 
     def _answer(self, service: str, options: list[str], max_bytes: int) -> Response:
+        asking = _admitted()
         if request.mimetype != f"application/x-{service}-request":
             raise MediaTypeUnsupported(
                 f"Content-Type: {request.mimetype[:80]!a} (expected: application/x-{service}-request)"
@@ -96,7 +100,7 @@ class SmartHttp:
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         body = cast(BinaryIO, get_input_stream(request.environ, safe_fallback=False))
         arguments = [*options, service.removeprefix("git-"), "--stateless-rpc", "."]
-        running = self._started(principal_of(request.environ), arguments, self._environ())
+        running = self._started(asking, arguments, self._environ())
         try:
             running.git.feed(read_chunks(body, encoding, max_bytes=max_bytes))
         except BaseException:
@@ -107,14 +111,15 @@ class SmartHttp:
     def _environ(self) -> dict[str, str]:
         return _protocol(request.headers.get("Git-Protocol", ""))
 
-    def _started(self, principal: Author, arguments: list[str], environ: Mapping[str, str]) -> Running:
+    def _started(self, admission: Admission, arguments: list[str], environ: Mapping[str, str]) -> Running:
         with contextlib.ExitStack() as held:
             if not self._slots.acquire(blocking=False):
                 raise GitBusy(
                     f"git: {self.settings.git_processes} clones and pushes are under way (expected: fewer)"
                 )
             held.callback(self._slots.release)
-            more = {VARIABLE: held.enter_context(self.pushers.known(principal))} | _reflog_identity(principal)
+            push_id = held.enter_context(self.pushers.known(admission))
+            more = {VARIABLE: push_id} | _reflog_identity(admission.principal.author)
             git = GitProcess(
                 self.root, arguments, environ={**environ, **more}, timeout_s=self.settings.git_timeout_s
             )
@@ -181,5 +186,11 @@ def _protocol(header: str) -> dict[str, str]:
     return {"GIT_PROTOCOL": known[0]} if known else {}
 
 
-def _reflog_identity(principal: Author) -> dict[str, str]:
-    return {"GIT_COMMITTER_NAME": principal.name, "GIT_COMMITTER_EMAIL": principal.email}
+def _admitted() -> Admission:
+    """Return by which right a git client asks: one to read everything."""
+    require(Action.READ, EVERYTHING)
+    return admission()
+
+
+def _reflog_identity(author: Author) -> dict[str, str]:
+    return {"GIT_COMMITTER_NAME": author.name, "GIT_COMMITTER_EMAIL": author.email}

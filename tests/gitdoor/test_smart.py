@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from configsvc.access.decide import Admission
 from configsvc.app import create_app
-from configsvc.core.changes import Author
 from configsvc.core.errors import PushRefused, RequestInvalid, RequestTooLarge, Unavailable
+from configsvc.core.principals import Principal
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
 from configsvc.gitdoor.pushers import Pushers
@@ -88,13 +89,13 @@ def test_a_process_that_wants_no_input_is_not_fed_on(root: Path) -> None:
         assert git.read().startswith(b"git version")
 
 
-def test_an_id_stands_for_a_pusher_while_its_push_is_under_way() -> None:
-    pushers, ann, unix = Pushers(), Author("Ann", "a@x"), Author("root", "root@localhost")
+def test_an_id_stands_for_a_right_while_its_push_is_under_way() -> None:
+    pushers, ann = Pushers(), Admission(Principal("ann"), 1)
     with pushers.known(ann) as push_id:
-        assert pushers.find(push_id, unix) == ann
-    with pytest.raises(PushRefused):
-        pushers.find(push_id, unix)
-    assert pushers.find("", unix) == unix
+        assert pushers.find(push_id) is ann
+    for unknown in (push_id, ""):
+        with pytest.raises(PushRefused):
+            pushers.find(unknown)
 
 
 @pytest.mark.parametrize("encoding", ["", "identity"])
