@@ -199,7 +199,7 @@ def forbidden(principal: Principal, action: Action, path: str, owner: str = "") 
 
 
 def _next(seen: _Seen, snapshot: Snapshot) -> _Seen:
-    folder_id = snapshot.folder_id(PRINCIPALS_FOLDER)
+    folder_id = snapshot.identity(PRINCIPALS_FOLDER)
     if seen.snapshot is not None and folder_id == seen.folder_id:
         return _Seen(snapshot, folder_id, seen.table, seen.epoch)
     # Anything at all in the folder closes the service, a file that is not valid too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from configsvc.api.guard import admission
+from configsvc.api.guard import admission_of_write
 from configsvc.api.parameters import Query, write_message
 from configsvc.service import Ask
 
@@ -20,7 +20,7 @@ def read_ask(query: Query, *, message: str | None = None) -> Ask:
         RequestInvalid: A part of it is malformed.
         Unauthorized: It carries no credential that is valid.
     """
-    by = admission()
+    by = admission_of_write()
     return Ask(
         author=by.principal.author,
         admission=by,

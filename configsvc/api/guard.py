@@ -16,7 +16,16 @@ from configsvc.core.errors import Unauthorized
 from configsvc.core.patterns import EVERYTHING, ONE
 from configsvc.service import ConfigService
 
-PUBLIC_ENDPOINTS = frozenset({"health.liveness", "health.readiness"})
+PUBLIC_ENDPOINTS = frozenset(
+    {
+        "health.liveness",
+        "health.readiness",
+        "root.root",
+        "reference.contract",
+        "reference.page",
+        "reference.page_file",
+    }
+)
 """Routes that need no credential; what they tell without one is in them."""
 
 _log = logging.getLogger("configsvc.api")
@@ -54,6 +63,16 @@ def admission() -> Admission:
     if not isinstance(found, Admission):
         raise Unauthorized("credential: none (expected: Authorization with a token of a principal)")
     return found
+
+
+def admission_of_write() -> Admission:
+    """Return by which right a write is made; its rights are asked where it is planned.
+
+    Raises:
+        Unauthorized: See `admission`.
+    """
+    g.has_asked = True
+    return admission()
 
 
 def require(action: Action, path: str) -> None:

@@ -86,8 +86,6 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
 
 CODES = {
     400: "request-invalid",
-    401: "unauthorized",
-    403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
     408: "request-timeout",

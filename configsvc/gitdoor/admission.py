@@ -9,19 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from configsvc.access.decide import Access, Action, Admission
+from configsvc.access.decide import Access, Admission
 from configsvc.access.landing import require_at
 from configsvc.core.changes import Author
 from configsvc.core.errors import Forbidden, NotFound, PushRefused, Unauthorized
-from configsvc.core.names import META_FOLDER, PRINCIPALS_FOLDER, find_document
-from configsvc.core.patterns import EVERYTHING
 from configsvc.core.reports import Violation
 from configsvc.core.trees import REGULAR, PathChange
-from configsvc.service.rights import schema_scope
+from configsvc.service.rights import right_for_path
 from configsvc.store.steptree import StepTree
-
-_SCHEMAS = f"{META_FOLDER}/schemas/"
-_SERVICES = f"{META_FOLDER}/services/"
 
 
 def admit_unix_user(access: Access, user: Author) -> Admission:
@@ -43,28 +38,13 @@ def admit_unix_user(access: Access, user: Author) -> Admission:
     return Admission(principal, access.epoch)
 
 
-def needed(path: str) -> tuple[Action, str]:
-    """Return what a change of the file at `path` needs: an action, and on what.
-
-    Schemas and principals are an admin's; a document, and what is about it, its writers'.
-    """
-    if path.startswith(f"{PRINCIPALS_FOLDER}/"):
-        return Action.ADMINISTER, EVERYTHING
-    if path.startswith(_SCHEMAS):
-        return Action.ADMINISTER, schema_scope(path.removeprefix(_SCHEMAS))
-    if path.startswith(_SERVICES):
-        return Action.WRITE, path.removeprefix(_SERVICES).removesuffix(".yaml")
-    document = find_document(path)
-    return Action.WRITE, path if document is None else document.service
-
-
 def refused_changes(
     admission: Admission, changes: Sequence[PathChange], before: StepTree
 ) -> Iterator[Violation]:
     """Yield the changes that may not be made, by the principals in the tree that they start from."""
     files = _Files(before)
     for change in changes:
-        action, target = needed(change.path)
+        action, target = right_for_path(change.path)
         try:
             require_at(files, admission, action, target)
         except (Unauthorized, Forbidden, NotFound):

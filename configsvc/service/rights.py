@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from configsvc.access.decide import Action
+from configsvc.core.names import META_FOLDER, PRINCIPALS_FOLDER, find_document
 from configsvc.core.patterns import EVERYTHING, REST
 from configsvc.service.changes import Change, DeleteSchema, PutSchema
 
 _DEFAULT = "_default"
+_SCHEMAS = f"{META_FOLDER}/schemas/"
+_SERVICES = f"{META_FOLDER}/services/"
 
 
 def right_for(change: Change) -> tuple[Action, str]:
@@ -14,6 +17,22 @@ def right_for(change: Change) -> tuple[Action, str]:
     if isinstance(change, PutSchema | DeleteSchema):
         return Action.ADMINISTER, schema_scope(change.path)
     return Action.WRITE, change.service
+
+
+def right_for_path(path: str) -> tuple[Action, str]:
+    """Return what a change of the file at `path` needs: an action, and on what.
+
+    Schemas and principals are an admin's; a document, and what is about it, its
+    writers'; any other file is for writers of its path.
+    """
+    if path.startswith(f"{PRINCIPALS_FOLDER}/"):
+        return Action.ADMINISTER, EVERYTHING
+    if path.startswith(_SCHEMAS):
+        return Action.ADMINISTER, schema_scope(path.removeprefix(_SCHEMAS))
+    if path.startswith(_SERVICES):
+        return Action.WRITE, path.removeprefix(_SERVICES).removesuffix(".yaml")
+    document = find_document(path)
+    return Action.WRITE, path if document is None else document.service
 
 
 def schema_scope(path: str) -> str:

@@ -132,6 +132,9 @@ class Snapshot(View, Protocol):
     def record(self, revision: int) -> CommitRecord:
         """Return what is known of a revision's commit without reading it; else as `commit`."""
 
+    def changed_paths(self, revision: int) -> Iterator[str]:
+        """Yield the paths of the files that the commit of `revision` changed, against the one before it."""
+
     def made_by(self, revision: int) -> Sequence[Entry]:
         """Return the versions that a revision made, sorted by service."""
 
@@ -149,9 +152,6 @@ class Snapshot(View, Protocol):
 
     def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Yield id and bytes of many small blobs, in any order."""
-
-    def folder_id(self, folder: str) -> str | None:
-        """Return a name that is another one when anything below the folder differs; None without it."""
 
     def folder_files(self, folder: str) -> Mapping[str, str]:
         """Return the name of each regular file right in a folder, and its blob id."""

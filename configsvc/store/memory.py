@@ -30,6 +30,7 @@ class MemorySnapshot:
     counts: tuple[int, ...]
     blobs_by_id: dict[str, bytes]
     commits: tuple[CommitInfo, ...] = ()
+    changed: tuple[frozenset[str], ...] = (frozenset(),)
 
     def find(self, service: str) -> Entry | None:
         history = self.histories.get(service)
@@ -57,6 +58,9 @@ class MemorySnapshot:
         info = self.commits[revision - 1]
         return CommitRecord(revision, info.commit_id, info.committed_at, info.author)
 
+    def changed_paths(self, revision: int) -> Iterator[str]:
+        return iter(self.changed[revision - 1])
+
     def made_by(self, revision: int) -> Sequence[Entry]:
         entries = (entry for history in self.histories.values() for entry in history)
         return sorted((entry for entry in entries if entry.revision == revision), key=lambda e: e.service)
@@ -83,10 +87,6 @@ class MemorySnapshot:
 
     def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         return ((blob_id, self.blobs_by_id[blob_id]) for blob_id in blob_ids)
-
-    def folder_id(self, folder: str) -> str | None:
-        below = {path: data for path, data in self.files.items() if path.startswith(f"{folder}/")}
-        return object_id("tree", repr(sorted(below.items())).encode()).hex() if below else None
 
     def folder_files(self, folder: str) -> dict[str, str]:
         paths = {name: f"{folder}/{name}" for name in self.names(folder)}
@@ -178,8 +178,16 @@ class MemoryStore:
         count = sum(1 for history in histories.values() if not history[-1].deleted)
         message = plan.full_message(request_trailers(write.request_id, write.digest))
         info = CommitInfo(revision, commit_id, str(write.author), int(time.time()), message)
+        changed = frozenset(path for path in plan.edits if files.get(path) != before.files.get(path))
         self._snapshot = MemorySnapshot(
-            revision, commit_id, files, histories, (*before.counts, count), blobs, (*before.commits, info)
+            revision,
+            commit_id,
+            files,
+            histories,
+            (*before.counts, count),
+            blobs,
+            (*before.commits, info),
+            (*before.changed, changed),
         )
         return Outcome(revision, commit_id, tuple(made))
 

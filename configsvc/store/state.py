@@ -14,8 +14,9 @@ from heapq import merge
 from configsvc.core.names import Format, document_path, find_document
 from configsvc.core.trees import REGULAR
 from configsvc.store.base import CommitInfo, CommitRecord, Entry
-from configsvc.store.objects import Objects, commit_message_of, object_id
+from configsvc.store.objects import Objects, commit_message_of, commit_tree, object_id
 from configsvc.store.reader import ObjectReader, is_commit_id
+from configsvc.store.treediff import differing_paths
 from configsvc.store.trees import Tree, TreeEntry, edited, find_entry, find_folder, walk
 from configsvc.store.versions import VersionIndex, effective
 
@@ -68,6 +69,13 @@ class StoreSnapshot:
             revision, record.commit_id, record.author, record.committed_at, commit_message_of(content)
         )
 
+    def changed_paths(self, revision: int) -> Iterator[str]:
+        before = self._tree_of(revision - 1) if revision > 1 else None
+        return differing_paths(before, self._tree_of(revision), self.reader.read)
+
+    def _tree_of(self, revision: int) -> bytes:
+        return commit_tree(self.reader.read(bytes.fromhex(self._index.record(revision).commit_id)))
+
     def made_by(self, revision: int) -> Sequence[Entry]:
         return self._index.made_by(revision)
 
@@ -97,10 +105,6 @@ class StoreSnapshot:
     def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for identity, content in self.reader.blobs(map(bytes.fromhex, blob_ids)):
             yield identity.hex(), content
-
-    def folder_id(self, folder: str) -> str | None:
-        tree = self.tree_folder(folder)
-        return None if tree is None else tree.id.hex()
 
     def folder_files(self, folder: str) -> Mapping[str, str]:
         tree = self.tree_folder(folder)

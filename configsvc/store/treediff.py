@@ -54,6 +54,15 @@ def changed_paths(
     return changes
 
 
+def differing_paths(before: bytes | None, after: bytes | None, load: Load) -> Iterator[str]:
+    """Yield every path that differs, as it is found; see `changed_paths`.
+
+    Raises:
+        PushRefused: Folders are nested too deep.
+    """
+    return (change.path for change in _compare(before, after, load, lambda entries: None, b"", 0))
+
+
 def _compare(
     before: bytes | None,
     after: bytes | None,

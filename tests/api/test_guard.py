@@ -15,11 +15,15 @@ from werkzeug.test import TestResponse
 from configsvc.app import create_app
 from configsvc.core.changes import Outcome
 from configsvc.core.principals import format_time
-from configsvc.service import ConfigService
+from configsvc.service import Ask, ConfigService
+from configsvc.service.changes import SetMeta
 from configsvc.settings import Settings
 from configsvc.store.base import Write
 from configsvc.store.memory import MemoryStore
+from configsvc.store.objects import object_id
 from tests.access.book import Book, bearer, token_of
+from tests.api.v1.calls import JSON, MERGE
+from tests.service.asking import json_put
 
 WHO = (
     "no token",
@@ -35,22 +39,74 @@ WHO = (
 NO_CREDENTIAL = {"no token": 401, "bad token": 401, "expired": 401, "revoked": 401}
 SECRET = "very-secret-value"
 
-# Route and method, whose path is `here/there`, to the status for each who; see `expected`.
 ELSEWHERE = {"reader elsewhere": 404, "writer elsewhere": 404}
 READ = {"reader here": 200, "writer here": 200, "admin": 200, **ELSEWHERE}
 WRITE = {"reader here": 403, "writer here": 200, "admin": 200, **ELSEWHERE}
+ADMINISTER = {"reader here": 403, "writer here": 403, "admin": 200, **ELSEWHERE}
+ADMIN_ALONE = dict.fromkeys(READ, 404) | {"admin": 200}
+LIST = dict.fromkeys(READ, 200)
 PUBLIC = dict.fromkeys(WHO, 200)
+
+V1 = "/api/v1"
+ONE = f"{V1}/configs/<service:service>"
+SCHEMA = f"{V1}/schemas/<service:service>"
+# Route and method to the status for everyone who has a credential.
 MATRIX: dict[tuple[str, str], dict[str, int]] = {
+    ("/", "GET"): PUBLIC,
+    ("/openapi.json", "GET"): PUBLIC,
+    ("/docs", "GET"): PUBLIC,
+    ("/docs/<file>", "GET"): PUBLIC,
+    ("/healthz", "GET"): PUBLIC,
+    ("/readyz", "GET"): PUBLIC,
     ("/config", "GET"): READ,
     ("/config", "POST"): WRITE,
     ("/config", "PATCH"): WRITE,
     ("/config", "DELETE"): WRITE,
-    ("/healthz", "GET"): PUBLIC,
-    ("/readyz", "GET"): PUBLIC,
+    (f"{V1}/configs", "GET"): LIST,
+    (ONE, "GET"): READ,
+    (ONE, "PUT"): WRITE,
+    (ONE, "PATCH"): WRITE,
+    (ONE, "DELETE"): WRITE,
+    (f"{ONE}/-/versions", "GET"): READ,
+    (f"{ONE}/-/versions/<version>", "GET"): READ,
+    (f"{ONE}/-/diff", "GET"): READ,
+    (f"{ONE}/-/rollback", "POST"): WRITE,
+    (f"{ONE}/-/meta", "GET"): READ,
+    (f"{ONE}/-/meta", "PATCH"): WRITE,
+    (f"{V1}/commits", "GET"): LIST,
+    (f"{V1}/commits", "POST"): WRITE,
+    (f"{V1}/commits/<service:commit_id>", "GET"): READ,
+    (f"{V1}/validate", "POST"): READ,
+    (f"{V1}/schemas", "GET"): LIST,
+    (SCHEMA, "GET"): READ,
+    (SCHEMA, "PUT"): ADMINISTER,
+    (SCHEMA, "DELETE"): ADMINISTER,
+    (f"{SCHEMA}/-/default", "GET"): READ,
+    (f"{SCHEMA}/-/default", "PUT"): ADMINISTER,
+    (f"{SCHEMA}/-/default", "DELETE"): ADMINISTER,
+    (f"{V1}/schemas/-/default", "GET"): ADMIN_ALONE,
+    (f"{V1}/schemas/-/default", "PUT"): ADMIN_ALONE,
+    (f"{V1}/schemas/-/default", "DELETE"): ADMIN_ALONE,
 }
-BODIES = {"POST": {"v": SECRET}, "PATCH": {"v": "other"}}
-STATUSES_DONE = {"POST": 422, "DELETE": 422}
+ABOUT_ONE = [key for key, row in MATRIX.items() if row in (READ, WRITE, ADMINISTER)]
+BODIES: dict[tuple[str, str], object] = {
+    ("/config", "POST"): {"v": SECRET},
+    ("/config", "PATCH"): {"v": "other"},
+    (ONE, "PUT"): {"v": "other"},
+    (ONE, "PATCH"): {"v": "other"},
+    (f"{ONE}/-/rollback", "POST"): {"version": 0},
+    (f"{ONE}/-/meta", "PATCH"): {"description": "x"},
+    (f"{V1}/validate", "POST"): {"v": 1},
+    (SCHEMA, "PUT"): {},
+    (f"{SCHEMA}/-/default", "PUT"): {},
+    (f"{V1}/schemas/-/default", "PUT"): {},
+}
+DONE = {("/config", "POST"): 422, ("/config", "DELETE"): 422, (ONE, "DELETE"): 409}
 """What who may gets all the same: the service exists already, and is enabled."""
+
+
+COMMITS = {2: object_id("commit", f"{object_id('commit', b'1').hex()} 2".encode()).hex()}
+"""Ids of the commits of a `MemoryStore` by revision."""
 
 
 @pytest.fixture
@@ -58,10 +114,12 @@ def book() -> Book:
     book = Book(MemoryStore())
     book.put("here/there.json", json.dumps({"v": SECRET}).encode() + b"\n")
     book.put(".configsvc/services/here/there.yaml", b"owner: the team\n")
+    for path in ("here/there.json", "here/_default.json", "_default.json"):
+        book.put(f".configsvc/schemas/{path}", b"{}\n")
     book.add("admin", all="admin")
     book.add("reader-here", here__all="reader")
     book.add("reader-elsewhere", elsewhere__all="reader")
-    book.add("writer-here", here__there="writer")
+    book.add("writer-here", here__all="writer")
     book.add("writer-elsewhere", elsewhere__all="writer", here="writer")
     book.add("expired", expires=format_time(book.now_s), all="admin")
     book.add("revoked", all="admin")
@@ -86,15 +144,31 @@ def header(who: str) -> dict[str, str]:
 
 
 def expected(path: str, method: str, who: str) -> int:
-    status = NO_CREDENTIAL.get(who) if MATRIX[path, method] is not PUBLIC else None
-    found = status or MATRIX[path, method][who]
-    return STATUSES_DONE.get(method, found) if found == 200 else found
+    row = MATRIX[path, method]
+    found = row[who] if row is PUBLIC or who not in NO_CREDENTIAL else NO_CREDENTIAL[who]
+    return DONE.get((path, method), found) if found == 200 else found
 
 
 def ask(client: FlaskClient, path: str, method: str, who: str, service: str = "here/there") -> TestResponse:
-    query = {"service": service} if path == "/config" else {}
-    body = BODIES.get(method)
-    return client.open(path, method=method, query_string=query, json=body, headers=header(who))
+    """Ask a route about a service, or the folder that it is in, as one of `WHO`."""
+    query = {"service": service} if path in ("/config", f"{V1}/validate") else {}
+    body = BODIES.get((path, method))
+    if (path, method) == (f"{V1}/commits", "POST"):
+        body = {"changes": [{"op": "put", "service": service, "value": {"v": "other"}}]}
+    about = service.rpartition("/")[0] if path == f"{SCHEMA}/-/default" else service
+    target = path.replace("<service:service>", about).replace("<version>", "0").replace("<file>", "page.js")
+    target = target.replace("<service:commit_id>", commit_of(service))
+    data = None if body is None else json.dumps(body)
+    kind = MERGE if (path, method) == (ONE, "PATCH") else JSON if data else None
+    headers = header(who)
+    return client.open(
+        target, method=method, query_string=query, data=data, content_type=kind, headers=headers
+    )
+
+
+def commit_of(service: str) -> str:
+    """Return the commit that made `here/there`; for another service one that nobody made."""
+    return COMMITS[2] if service == "here/there" else "0" * 40
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
@@ -116,13 +190,14 @@ def test_the_right_status_for_everyone(client: FlaskClient, path: str, method: s
 
 
 @pytest.mark.parametrize("who", [who for who in WHO if "elsewhere" in who or who in NO_CREDENTIAL])
-@pytest.mark.parametrize(("path", "method"), [key for key, row in MATRIX.items() if row is not PUBLIC])
+@pytest.mark.parametrize(("path", "method"), ABOUT_ONE)
 def test_what_one_may_not_read_answers_as_if_it_did_not_exist(
     client: FlaskClient, path: str, method: str, who: str
 ) -> None:
-    there, missing = (ask(client, path, method, who, name) for name in ("here/there", "here/ther3"))
+    there, missing = (ask(client, path, method, who, name) for name in ("here/there", "her3/ther3"))
     assert there.status_code == missing.status_code
-    assert there.data.replace(b"there", b"ther3") == missing.data
+    about = there.data.replace(b"here/there", b"her3/ther3").replace(b"here/**", b"her3/**")
+    assert about.replace(COMMITS[2].encode(), b"0" * 40) == missing.data
     ours = {name: value for name, value in there.headers.items() if name != "Date"}
     assert ours == {name: value for name, value in missing.headers.items() if name != "Date"}
     assert SECRET.encode() not in there.data
@@ -160,7 +235,7 @@ def test_a_service_that_the_body_names_is_held_to_the_same_right(book: Book, cli
     assert book.store.snapshot().revision == before
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/config/", "//config", "/api/v1/configs/here/there"])
+@pytest.mark.parametrize("path", ["/nothing", "/config/", "/config//x", "/api/v2/configs", "/api/v1/nothing"])
 def test_an_unknown_path_needs_a_credential_before_it_is_unknown(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 401
     assert client.get(path, headers=header("admin")).status_code == 404
@@ -251,3 +326,72 @@ def test_readiness_names_nothing_to_those_who_may_not_read_everything(
     assert response.status_code == 503
     assert ("local_edits" in response.get_json()) is is_told
     assert ("problems" in response.get_json()) is is_told
+
+
+def items(client: FlaskClient, path: str, who: str) -> list[dict[str, object]]:
+    """Return what a list shows, all its pages."""
+    found, cursor = [], None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = client.get(path, query_string=query, headers=header(who)).get_json()
+        found += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def test_lists_show_what_one_may_read(book: Book, client: FlaskClient) -> None:
+    for number in range(5):
+        book.put(f"elsewhere/s{number}.json", b"{}\n")
+        book.put(f"here/s{number}.json", b"{}\n")
+    here = {"here/there", *(f"here/s{number}" for number in range(5))}
+    assert {item["service"] for item in items(client, f"{V1}/configs", "reader here")} == here
+    assert len(items(client, f"{V1}/configs", "admin")) == 11
+    schemas = [item["schema"] for item in items(client, f"{V1}/schemas", "reader here")]
+    assert schemas == ["here/-/default", "here/there"]
+    assert items(client, f"{V1}/schemas", "reader elsewhere") == []
+    assert len(items(client, f"{V1}/schemas", "admin")) == 3
+
+
+def test_history_shows_what_one_may_read(book: Book, client: FlaskClient) -> None:
+    service = ConfigService(book.store)
+    both = [json_put("here/there", {"v": 2}), json_put("elsewhere/x", {"v": SECRET})]
+    service.commit(both, ask=Ask(message="Change here/there and elsewhere/x"))
+    service.commit([json_put("elsewhere/x", {"v": 3})])
+    service.commit([SetMeta("elsewhere/x", owner="x")])
+    service.commit([json_put("here/there", {"v": 3})], ask=Ask(message="Change here/there alone"))
+    shown = items(client, f"{V1}/commits", "reader here")
+    assert [item["message"].partition("\n")[0] for item in shown[:2]] == [  # type: ignore[attr-defined]
+        "Change here/there alone",
+        "(not shown: the commit changed other things too)",
+    ]
+    assert [made["service"] for item in shown for made in item["services"]] == ["here/there"] * 3  # type: ignore[attr-defined]
+    assert "elsewhere" not in json.dumps(shown)
+    versions = items(client, f"{V1}/configs/here/there/-/versions", "reader here")
+    assert "elsewhere" not in json.dumps(versions)
+    assert len(versions) == 3
+    everything = json.dumps(items(client, f"{V1}/commits", "admin"))
+    assert "Change here/there and elsewhere/x" in everything
+    hidden = next(each for each in items(client, f"{V1}/commits", "admin") if each not in shown)
+    assert client.get(f"{V1}/commits/{hidden['commit_id']}", headers=header("reader here")).status_code == 404
+
+
+def test_a_commit_of_many_changes_needs_the_right_to_each(book: Book, client: FlaskClient) -> None:
+    before = book.store.snapshot().revision
+    changes = [{"op": "put", "service": name, "value": {}} for name in ("here/there", "elsewhere/x")]
+    for query in ("", "?dry_run=true"):
+        response = client.post(
+            f"{V1}/commits{query}", json={"changes": changes}, headers=header("writer here")
+        )
+        assert response.status_code == 404
+        assert response.get_json()["details"][0]["index"] == 1
+    assert book.store.snapshot().revision == before
+
+
+def test_who_has_no_right_learns_nothing_from_a_dry_run(client: FlaskClient) -> None:
+    for who, status in (("reader here", 403), ("writer elsewhere", 404)):
+        response = client.put(
+            f"{ONE.replace('<service:service>', 'here/there')}?dry_run=true", json={}, headers=header(who)
+        )
+        assert response.status_code == status
+        assert SECRET.encode() not in response.data

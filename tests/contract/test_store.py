@@ -277,8 +277,8 @@ def test_a_plan_that_listed_services_is_made_again_when_one_comes_to_be(store: C
     assert seen == [[], ["f/new"]]
 
 
-def test_a_folder_lists_its_files_and_its_id_changes_with_anything_below_it(store: ConfigStore) -> None:
-    assert store.snapshot().folder_id("a/b") is None
+def test_a_folder_lists_its_files_and_its_identity_changes_with_anything_below_it(store: ConfigStore) -> None:
+    assert store.snapshot().identity("a/b") is None
     assert store.snapshot().folder_files("a/b") == {}
     put(store, {"a/b/x.json": b"x", "a/b/c/y.json": b"y", "a/z.json": b"z"})
     before = store.snapshot()
@@ -286,9 +286,9 @@ def test_a_folder_lists_its_files_and_its_id_changes_with_anything_below_it(stor
     assert list(files) == ["x.json"]
     assert dict(before.blobs(files.values())) == {files["x.json"]: before.blob(files["x.json"])}
     put(store, {"a/z.json": b"other"})
-    assert store.snapshot().folder_id("a/b") == before.folder_id("a/b")
+    assert store.snapshot().identity("a/b") == before.identity("a/b")
     put(store, {"a/b/c/y.json": b"other"})
-    assert store.snapshot().folder_id("a/b") not in (before.folder_id("a/b"), None)
+    assert store.snapshot().identity("a/b") not in (before.identity("a/b"), None)
 
 
 def test_many_blobs_are_read_at_once(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from configsvc.core.changes import Author
 from configsvc.core.errors import PushRefused
 from configsvc.core.names import principal_path
 from configsvc.core.principals import ANYONE, format_time
-from configsvc.gitdoor.admission import admit_unix_user, needed
+from configsvc.gitdoor.admission import admit_unix_user
+from configsvc.service.rights import right_for_path
 from tests.access.book import Book, token_of
 from tests.end_to_end.serving import QUIET, Server, serving
 from tests.gitdoor.clones import Clone, clone
@@ -190,5 +191,5 @@ def test_a_unix_user_is_who_the_principals_say() -> None:
     ],
 )
 def test_each_file_needs_its_right(path: str, action: str, target: str) -> None:
-    found = needed(path)
+    found = right_for_path(path)
     assert (found[0].name, found[1]) == (action, target)

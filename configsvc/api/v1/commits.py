@@ -18,10 +18,11 @@ from configsvc.api.v1.answers import (
 )
 from configsvc.api.v1.bodies import as_members, check_known, integer_member, read_json, text_member
 from configsvc.api.v1.changes import read_changes
-from configsvc.api.v1.configs import find_revision
+from configsvc.api.v1.configs import commit_not_found, find_revision
 from configsvc.api.v1.cursors import make_cursor, read_number
 from configsvc.api.v1.listing import page_size
 from configsvc.api.v1.negotiation import JSON
+from configsvc.api.v1.sight import sees_commit, sees_everything, shown_entries, shown_message
 from configsvc.core.changes import ServiceVersion
 from configsvc.core.errors import RequestInvalid
 from configsvc.documents.bounds import Bounds
@@ -29,6 +30,9 @@ from configsvc.documents.members import member_texts
 from configsvc.service import ConfigService, Receipt
 from configsvc.settings import MAX_COMMIT_BYTES
 from configsvc.store.base import Snapshot
+
+MAX_LOOKED_AT = 1000
+"""Most commits that are looked at for a page of those that a client may see; the cursor goes on."""
 
 _KIND = "commits"
 _MEMBERS = ("message", "expected_revision", "changes")
@@ -49,8 +53,8 @@ class CommitsApi:
         limit = page_size(query)
         snapshot = self._service.snapshot()
         before = min(read_number(_KIND, query.find("cursor"), snapshot.revision + 1), snapshot.revision + 1)
-        last = max(1, before - limit)
-        items = [_commit(snapshot, revision) for revision in range(before - 1, last - 1, -1)]
+        shown, last = _page(snapshot, before, limit)
+        items = [_commit(snapshot, revision) for revision in shown]
         following = make_cursor(_KIND, last) if last > 1 else None
         body = page_of({"revision": snapshot.revision}, items, following)
         return read_answer(body, JSON, snapshot.revision)
@@ -60,6 +64,8 @@ class CommitsApi:
         Query(request.query_string, ())
         snapshot = self._service.snapshot()
         revision = find_revision(snapshot, commit_id)
+        if not sees_commit(snapshot, revision):
+            raise commit_not_found(commit_id)
         return read_answer(to_json(_commit(snapshot, revision)), JSON, snapshot.revision)
 
     def post(self) -> Response:
@@ -76,6 +82,21 @@ class CommitsApi:
         changes = read_changes(text, members["changes"], self._service)
         receipt = self._service.commit(changes, ask=ask, expected_revision=expected)
         return previewed(receipt) if ask.dry_run else _committed(receipt)
+
+
+def _page(snapshot: Snapshot, before: int, limit: int) -> tuple[list[int], int]:
+    """Return the revisions of a page, newest first, and the last that was looked at for it."""
+    if sees_everything():
+        last = max(1, before - limit)
+        return list(range(before - 1, last - 1, -1)), last
+    shown: list[int] = []
+    revision = before
+    for revision in range(before - 1, max(1, before - MAX_LOOKED_AT) - 1, -1):
+        if sees_commit(snapshot, revision):
+            shown.append(revision)
+        if len(shown) == limit:
+            break
+    return shown, max(1, revision)
 
 
 def _bounds(document: Bounds) -> Bounds:
@@ -118,6 +139,6 @@ def _commit(snapshot: Snapshot, revision: int) -> dict[str, object]:
         "commit_id": commit.commit_id,
         "author": commit.author,
         "committed_at": utc_text(commit.committed_at),
-        "message": commit.message,
-        "services": [entry_as_json(entry) for entry in snapshot.made_by(revision)],
+        "message": shown_message(snapshot, commit),
+        "services": [entry_as_json(entry) for entry in shown_entries(snapshot, revision)],
     }

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from flask import Response, request
 
+from configsvc.access.decide import Action
 from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body, read_document
 from configsvc.api.conditional import document_tag_of, is_known, write_precondition
+from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, not_modified, previewed, read_answer, to_json, written
 from configsvc.api.v1.bodies import JSON_PATCH, MERGE_PATCH, media_type_of, read_json
@@ -46,7 +48,7 @@ class ConfigsApi:
     def get(self, service: str) -> Response:
         """Answer a document, or one value of it."""
         query = Query(request.query_string, ("version", "at", "pointer", "min_revision"))
-        parse_service(service)
+        require(Action.READ, parse_service(service))
         snapshot = self._service.snapshot()
         _check_reached(snapshot, query.integer("min_revision"))
         entry = self._entry(snapshot, service, query)
@@ -61,7 +63,7 @@ class ConfigsApi:
     def put(self, service: str) -> Response:
         """Create or replace a document."""
         query = Query(request.query_string, ("format", *_WRITE_PARAMETERS))
-        parse_service(service)
+        require(Action.WRITE, parse_service(service))
         wanted = _format(query)
         document = read_document(request, self._body(), self._service)
         if wanted not in (None, document.format):
@@ -75,7 +77,7 @@ class ConfigsApi:
     def patch(self, service: str) -> Response:
         """Change part of a document."""
         query = Query(request.query_string, _WRITE_PARAMETERS)
-        parse_service(service)
+        require(Action.WRITE, parse_service(service))
         kind = PATCH_KINDS[media_type_of(PATCH_KINDS)]
         patch = read_json(PATCH_KINDS, self._service.bounds)[1]
         return self._written(PatchDocument(service, patch, kind, write_precondition()), query)
@@ -83,6 +85,7 @@ class ConfigsApi:
     def delete(self, service: str) -> Response:
         """Delete a service that is not enabled."""
         query = Query(request.query_string, _WRITE_PARAMETERS)
+        require(Action.WRITE, parse_service(service))
         ask = read_ask(query)
         receipt = self._service.commit([DeleteService(service, write_precondition())], ask=ask)
         if ask.dry_run:
@@ -157,8 +160,13 @@ def find_revision(snapshot: Snapshot, name: str) -> int:
     """
     revision = snapshot.revision_of(name)
     if revision is None:
-        raise RevisionNotFound(f"commit: {name[:80]!a} is no commit or tag of main's history")
+        raise commit_not_found(name)
     return revision
+
+
+def commit_not_found(name: str) -> RevisionNotFound:
+    """Return the refusal of a commit that does not exist, or is not to be seen."""
+    return RevisionNotFound(f"commit: {name[:80]!a} is no commit or tag of main's history")
 
 
 def _check_reached(snapshot: Snapshot, revision: int | None) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from configsvc.access.decide import Action
 from configsvc.api.asks import read_ask
 from configsvc.api.conditional import stored_tag, write_precondition
+from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import page_of, previewed, read_answer, to_json, utc_text, written
 from configsvc.api.v1.bodies import check_known, integer_member, needed, read_members
 from configsvc.api.v1.cursors import make_cursor, read_number
 from configsvc.api.v1.listing import page_size
 from configsvc.api.v1.negotiation import DIFF, JSON, JSON_PATCH, choose
+from configsvc.api.v1.sight import shown_message
 from configsvc.core.errors import RequestInvalid, ServiceNotFound, VersionNotFound
 from configsvc.core.names import document_path, parse_service
 from configsvc.documents.difference import difference
@@ -34,8 +37,9 @@ class HistoryApi:
         """Answer a page of versions, newest first."""
         query = Query(request.query_string, ("limit", "cursor"))
         limit = page_size(query)
+        require(Action.READ, parse_service(service))
         snapshot = self._service.snapshot()
-        entries = snapshot.entries(parse_service(service))
+        entries = snapshot.entries(service)
         end = min(read_number(_KIND, query.find("cursor"), len(entries)), len(entries))
         _newest(snapshot, service)
         shown = entries[max(0, end - limit) : end]
@@ -47,14 +51,15 @@ class HistoryApi:
     def get_version(self, service: str, version: int) -> Response:
         """Answer what made one version; marks of deletion have one too."""
         Query(request.query_string, ())
+        require(Action.READ, parse_service(service))
         snapshot = self._service.snapshot()
-        entry = _entry(snapshot, parse_service(service), version)
+        entry = _entry(snapshot, service, version)
         return read_answer(to_json(_version(snapshot, entry)), JSON, snapshot.revision)
 
     def get_diff(self, service: str) -> Response:
         """Answer what differs between two versions, as text or as JSON Patch."""
         query = Query(request.query_string, ("from", "to"))
-        parse_service(service)
+        require(Action.READ, parse_service(service))
         snapshot = self._service.snapshot()
         media_type = choose([DIFF, JSON_PATCH])
         last = query.integer("to")
@@ -74,7 +79,7 @@ class HistoryApi:
     def roll_back(self, service: str) -> Response:
         """Make an old version the newest again."""
         query = Query(request.query_string, ("message", "dry_run"))
-        parse_service(service)
+        require(Action.WRITE, parse_service(service))
         members = read_members()
         check_known(members, ("version",))
         version = needed("version", integer_member(members, "version"))
@@ -129,7 +134,7 @@ def _version(snapshot: Snapshot, entry: Entry) -> dict[str, object]:
         "commit_id": commit.commit_id,
         "author": commit.author,
         "committed_at": utc_text(commit.committed_at),
-        "message": commit.message,
+        "message": shown_message(snapshot, commit),
         "deleted": entry.deleted,
         "format": None if entry.format is None else entry.format.value,
         "etag": stored_tag(entry),

@@ -11,6 +11,7 @@ from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import page_of, read_answer, utc_text
 from configsvc.api.v1.cursors import make_cursor, read_name
 from configsvc.api.v1.negotiation import JSON
+from configsvc.api.v1.sight import sees, sees_everything
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.names import MAX_NAME_CHARS
 from configsvc.service import ConfigService
@@ -39,7 +40,8 @@ class ListingApi:
         query = Query(request.query_string, ("prefix", "limit", "cursor"))
         limit, after = page_size(query), read_name(_KIND, query.find("cursor"))
         snapshot = self._service.snapshot()
-        names = list(islice(snapshot.services(_prefix(query), after), limit + 1))
+        services = snapshot.services(_prefix(query), after)
+        names = list(islice(services if sees_everything() else filter(sees, services), limit + 1))
         following = make_cursor(_KIND, names[limit - 1]) if len(names) > limit else None
         entries = (snapshot.find(name) for name in names[:limit])
         items = [self._item(snapshot, entry) for entry in entries if entry is not None]

@@ -7,8 +7,10 @@ from dataclasses import asdict
 
 from flask import Response, request
 
+from configsvc.access.decide import Action
 from configsvc.api.asks import read_ask
 from configsvc.api.conditional import write_precondition
+from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, previewed, read_answer, to_json
 from configsvc.api.v1.bodies import MERGE_PATCH, check_known, flag_member, read_members, text_member
@@ -33,6 +35,7 @@ class MetaApi:
     def get(self, service: str) -> Response:
         """Answer enabled, owner and description."""
         Query(request.query_string, ())
+        require(Action.READ, parse_service(service))
         snapshot = self._service.snapshot()
         entry = self._service.find_entry(snapshot, service)
         body = to_json(self._told(snapshot, service))
@@ -42,7 +45,7 @@ class MetaApi:
     def patch(self, service: str) -> Response:
         """Set what the body names."""
         query = Query(request.query_string, ("message", "dry_run"))
-        parse_service(service)
+        require(Action.WRITE, parse_service(service))
         members = read_members(PATCH_TYPES)
         check_known(members, MEMBERS)
         ask = read_ask(query)

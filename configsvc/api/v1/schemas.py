@@ -6,9 +6,11 @@ from bisect import bisect_right
 
 from flask import Response, request
 
+from configsvc.access.decide import Action
 from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body
 from configsvc.api.conditional import write_precondition
+from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, page_of, previewed, read_answer, to_json
 from configsvc.api.v1.bodies import media_type_of
@@ -16,11 +18,13 @@ from configsvc.api.v1.cursors import make_cursor, read_name
 from configsvc.api.v1.listing import page_size
 from configsvc.api.v1.negotiation import JSON, SCHEMA, choose
 from configsvc.api.v1.schema_names import DEFAULT, schema_name, schema_path
+from configsvc.api.v1.sight import sees, sees_everything
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.tags import file_tag
 from configsvc.documents.json import format_json
 from configsvc.service import ConfigService
 from configsvc.service.changes import Change, DeleteSchema, PutSchema
+from configsvc.service.rights import schema_scope
 from configsvc.store.base import Snapshot
 from configsvc.store.objects import object_id
 from configsvc.validation.schemas import REPOSITORY_FOLDER, SCHEMA_BOUNDS
@@ -39,7 +43,8 @@ class SchemasApi:
         query = Query(request.query_string, ("limit", "cursor"))
         limit, after = page_size(query), read_name(_KIND, query.find("cursor"))
         snapshot = self._service.snapshot()
-        paths = self._service.schema_paths(snapshot)
+        all_paths, is_whole = self._service.schema_paths(snapshot), sees_everything()
+        paths = [path for path in all_paths if is_whole or sees(schema_scope(path))]
         start = bisect_right(paths, after)
         shown = paths[start : start + limit]
         following = make_cursor(_KIND, shown[-1]) if start + limit < len(paths) else None
@@ -75,6 +80,7 @@ class SchemasApi:
         Query(request.query_string, ())
         choose([SCHEMA])
         path = schema_path(name)
+        require(Action.READ, schema_scope(path))
         snapshot = self._service.snapshot()
         data = self._service.schema(snapshot, path)
         tag = file_tag("schema", snapshot.identity(f"{REPOSITORY_FOLDER}/{path}"))
@@ -83,6 +89,7 @@ class SchemasApi:
     def _put(self, name: str) -> Response:
         query = Query(request.query_string, ("message", "dry_run"))
         path = schema_path(name)
+        require(Action.ADMINISTER, schema_scope(path))
         media_type_of((SCHEMA, JSON))
         data = read_body(request, SCHEMA_BOUNDS.max_bytes)
         if not data:
@@ -91,7 +98,9 @@ class SchemasApi:
 
     def _delete(self, name: str) -> Response:
         query = Query(request.query_string, ("message", "dry_run"))
-        return self._written(name, DeleteSchema(schema_path(name), write_precondition()), query)
+        path = schema_path(name)
+        require(Action.ADMINISTER, schema_scope(path))
+        return self._written(name, DeleteSchema(path, write_precondition()), query)
 
     def _written(self, name: str, change: Change, query: Query) -> Response:
         ask = read_ask(query)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from configsvc.access.decide import Action
 from configsvc.api.bodies import body_format, read_body
+from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, to_json
 from configsvc.api.v1.negotiation import JSON
@@ -23,6 +25,7 @@ class ValidateApi:
         """Answer all that the gate has against the body as the document of a service."""
         query = Query(request.query_string, ("service",))
         service = parse_service(query.service())
+        require(Action.READ, service)
         format_ = body_format(request)
         data = read_body(request, self._service.bounds.max_bytes)
         if not data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from werkzeug.test import TestResponse
 from configsvc.api.problems import CODES, STATUSES
 from configsvc.app import create_app
 from configsvc.core import errors
-from configsvc.core.changes import Outcome
+from configsvc.core.changes import ANONYMOUS, Outcome, Plan
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.base import Write
@@ -102,6 +103,17 @@ class FailingStore(MemoryStore):
         raise self.failure
 
 
+ADMIN = json.dumps(
+    {"roles": {"**": "reader"}, "tokens": [{"sha256": hashlib.sha256(b"t" * 40).hexdigest()}]}
+).encode()
+
+
+def closed(store: MemoryStore) -> None:
+    """Add a principal that may read everything and change nothing."""
+    plan = Plan({".configsvc/principals/reader.yaml": ADMIN}, "x")
+    store.submit(Write(lambda view: plan, ANONYMOUS)).result()
+
+
 def code_of(response: TestResponse) -> str:
     assert response.content_type == "application/problem+json", response.text
     told = json.loads(response.data)
@@ -150,8 +162,15 @@ def test_what_comes_over_the_wire_produces_each_code(code: str) -> None:
     assert json.loads(answer.body)["code"] == code
 
 
+def test_a_server_with_principals_produces_each_code(client: FlaskClient, store: MemoryStore) -> None:
+    prepared(client)
+    closed(store)
+    assert code_of(get(client, "y")) == "unauthorized"
+    assert code_of(put(client, "y", {}, Authorization=f"Bearer {'t' * 40}")) == "forbidden"
+
+
 def test_every_code_is_produced_here() -> None:
-    assert {*CALLS, *FAILURES, *WIRE} == api_codes()
+    assert {*CALLS, *FAILURES, *WIRE, "unauthorized", "forbidden"} == api_codes()
 
 
 def test_every_code_is_documented_with_its_statuses() -> None:
