@@ -53,7 +53,7 @@ def store(repo: Path) -> Iterator[GitStore]:
 
 
 def cost_s(act: Callable[[], None]) -> float:
-    """Return the processor's seconds, those of git included: how long it takes beside others is their affair."""
+    """Return the processor's seconds, those of git included; what else the machine does counts for less."""
     before = os.times()
     act()
     after = os.times()

@@ -378,7 +378,8 @@ def test_history_shows_what_one_may_read(book: Book, client: FlaskClient) -> Non
 
 def test_a_commit_of_many_changes_needs_the_right_to_each(book: Book, client: FlaskClient) -> None:
     before = book.store.snapshot().revision
-    changes = [{"op": "put", "service": name, "value": {}} for name in ("here/there", "elsewhere/x")]
+    named = ("here/there", "elsewhere/x")
+    changes: list[object] = [{"op": "put", "service": name, "value": {}} for name in named]
     for query in ("", "?dry_run=true"):
         response = client.post(
             f"{V1}/commits{query}", json={"changes": changes}, headers=header("writer here")
