@@ -18,9 +18,9 @@ from configsvc.service import ConfigService
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What the page may load; Swagger UI sets styles by attribute."""
+"""What the page may load: nothing inline, nothing from elsewhere."""
 
 _OWN = ("configsvc.api", "reference")
 _SWAGGER_UI = ("flask_swagger_ui", "dist")

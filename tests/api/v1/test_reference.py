@@ -58,7 +58,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(client: F
         part.strip().partition(" ")[::2] for part in response.headers["Content-Security-Policy"].split(";")
     )
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
