@@ -96,6 +96,8 @@ def integer_member(members: Mapping[str, object], name: str) -> int | None:
     found = members.get(name)
     if name not in members:
         return None
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)  # to JSON Schema, and so to the contract, 1.0 is an integer
     if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MAX_INTEGER:
         return found
     raise RequestInvalid(f"{name}: is none (expected: {_KINDS[int]})")

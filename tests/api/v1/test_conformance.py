@@ -43,6 +43,8 @@ def before_call(_context: Any, case: Any, _options: Any) -> None:
     for name in ("If-Match", "If-None-Match"):
         if headers.get(name) == "0":
             headers.pop(name)
+    if case.operation.label == "PATCH /config" and not isinstance(case.body, dict):
+        case.query = query | {"enabled": "true"}
     if case.operation.label == "POST /api/v1/commits" and isinstance(case.body, dict):
         subjects: dict[str, Any] = {}
         for change in case.body.get("changes", ()):
@@ -86,10 +88,11 @@ def findings(service: ConfigService, phases: tuple[str, ...], max_examples: int)
 
 
 def _failures(recorder: Any) -> list[str]:
-    """Return what one scenario found, each with the command that shows it."""
+    """Return what one scenario found, each with the command that shows it and the answer to it."""
     return [
         f"{check.name}: {check.failure_info.failure.message[:500]}\n{check.failure_info.code_sample[:2000]}"
-        for checks in recorder.checks.values()
+        f"\n{getattr(recorder.interactions[name].response, 'content', b'')[:500]!r}"
+        for name, checks in recorder.checks.items()
         for check in checks
         if check.failure_info is not None
     ]

@@ -170,6 +170,10 @@ def test_an_old_version_becomes_the_newest(x: FlaskClient) -> None:
     assert told(rolled_back(x, {"version": 5}))["changed"] is False
 
 
+def test_an_integer_may_be_written_as_json_schema_allows(x: FlaskClient) -> None:
+    assert told(rolled_back(x, '{"version": 1.0}'))["version"] == 5
+
+
 def test_a_deleted_service_is_brought_back(x: FlaskClient) -> None:
     remove(x, "x")
     response = rolled_back(x, {"version": 2})
@@ -187,7 +191,7 @@ def test_a_deleted_service_is_brought_back(x: FlaskClient) -> None:
         ("x", {}, (400, "request-invalid")),
         ("x", {"version": "1"}, (400, "request-invalid")),
         ("x", {"version": True}, (400, "request-invalid")),
-        ("x", {"version": 1.0}, (400, "request-invalid")),
+        ("x", {"version": 1.5}, (400, "request-invalid")),
         ("x", {"version": -1}, (400, "request-invalid")),
         ("x", {"version": 10**30}, (400, "request-invalid")),
         ("x", {"version": None}, (400, "request-invalid")),
