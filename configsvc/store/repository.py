@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from configsvc.core.changes import COMMITTER
@@ -15,6 +15,7 @@ from configsvc.core.names import ATTRIBUTES, ATTRIBUTES_FILE
 from configsvc.store.batch import commit_time
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import MIN_GIT, GitFailed, git, git_version
+from configsvc.store.gitsettings import add_settings
 from configsvc.store.hooks import write_hooks
 from configsvc.store.objects import CommitObject, Objects, add_object
 from configsvc.store.packs import build_pack, write_pack
@@ -170,9 +171,9 @@ def pin_settings(root: Path, git_dir: Path) -> None:
                 git(root, "config", "--local", "--replace-all", name, values[0])
                 for value in values[1:]:
                     git(root, "config", "--local", "--add", name, value)
-        _append_settings(git_dir, {name: wanted[name] for name in wanted if name not in current})
+        add_settings(git_dir, {name: wanted[name] for name in wanted if name not in current})
     except (GitFailed, OSError) as error:
-        raise RepositoryUnusable(f"repository: {root}: {error}") from error
+        raise RepositoryUnusable(f"repository: {root}: settings could not be written: {error}") from error
 
 
 def wanted_settings(git_dir: Path) -> dict[str, list[str]]:
@@ -230,8 +231,8 @@ def _make_git_dir(git_dir: Path, root: Path, now_s: float) -> None:
     write_pack(pack_folder, build_pack(objects), disk)
     compare_and_set(git_dir, None, identity.hex(), disk, MAIN)
     git(git_dir, "read-tree", "HEAD")
+    add_settings(git_dir, wanted_settings(root / ".git") | {"core.logallrefupdates": ["true"]})
     # It was made bare because git would note the working tree's place in it otherwise.
-    git(git_dir, "config", "core.logallrefupdates", "true")
     git(git_dir, "config", "core.bare", "false")
     attributes = git_dir / ATTRIBUTES_FILE
     attributes.write_bytes(ATTRIBUTES)
@@ -245,23 +246,3 @@ def local_settings(root: Path) -> dict[str, list[str]]:
         name, _, value = line.partition("\n")
         settings.setdefault(name, []).append(value)
     return settings
-
-
-def _append_settings(git_dir: Path, settings: Mapping[str, Sequence[str]]) -> None:
-    """Add settings that are not there yet: one write where `git config` would be a process each."""
-    if not settings:
-        return
-    text = "".join(_setting_as_text(name, values) for name, values in settings.items())
-    config, lock = git_dir / "config", git_dir / "config.lock"
-    disk = Disk()
-    disk.write(lock, config.read_bytes().rstrip(b"\n") + b"\n" + text.encode(), exclusive=True)
-    lock.rename(config)
-
-
-def _setting_as_text(name: str, values: Sequence[str]) -> str:
-    """Return a setting in the format of git-config(1)."""
-    section, _, rest = name.partition(".")
-    subsection, _, key = rest.rpartition(".")
-    head = f'[{section} "{subsection}"]\n' if subsection else f"[{section}]\n"
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return head + "".join(f'\t{key} = "{value}"\n' for value in quoted)
