@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROJECT := setup.cfg pyproject.toml
 
+# Tests start the program a hundred times, and each start would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test fast lint format bench soak clean
 
@@ -23,10 +26,10 @@ run: $(VENV)/.server ## Serve config-repo/ on http://127.0.0.1:5000 (Ctrl-C stop
 	@exec $(BIN)/configsvc serve $(ARGS)
 
 test: $(VENV)/.dev ## Run all tests but the soak runs
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 fast: $(VENV)/.dev ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n auto -m "not slow and not soak" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not soak" $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and import rules
 	$(BIN)/ruff check

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import main
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 TABLES = {
@@ -40,12 +42,7 @@ def test_a_quick_run_prints_every_table_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
 
 
-def test_results_are_not_rewritten_by_a_run_that_cannot_be_one() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--write-results"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert "--quick" in done.stderr
+def test_results_are_not_rewritten_by_a_run_that_cannot_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--quick", "--write-results"])
+    assert "--quick" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ OPENING = "MainThread"
 
 LIFE_WITHIN_S = 60.0
 
-_EVENTS = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate")
+_EVENTS = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate", "subprocess.Popen")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 Edits = dict[str, bytes | None]
@@ -32,6 +33,13 @@ Edits = dict[str, bytes | None]
 # A fork server starts children from a process without threads, with the imports already done.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
+
+
+def _is_written(place: object, _mode: object, flags: object) -> bool:
+    """Return whether `open` makes or changes a file with a name; a number stands for one that is open."""
+    if isinstance(place, int) or not isinstance(flags, int) or flags & os.O_TMPFILE == os.O_TMPFILE:
+        return False
+    return bool(flags & _WRITING)
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,21 @@ class Life:
 
 
 class Death:
-    """Kills this process before operation number `nth` of one thread; counts from 0."""
+    """Kills this process before operation number `nth` of one thread; counts from 0.
+
+    A sync right after another one is not counted: for a process that is killed, nothing lies between them.
+    """
 
     def __init__(self, thread: str, nth: int, tell: Callable[[object], None]) -> None:
         self.armed = False
         self._thread = thread
         self._left = nth
+        self._last = ""
         self._tell = tell
 
     def watch(self) -> None:
         """Look at every file operation of this process from now on.  There is no way back."""
+        tempfile.gettempdir()  # finds out by writing a file, once
         sys.addaudithook(self._audited)
         os.write = self._wrapped(os.write, "write", torn=True)
         os.fsync = self._wrapped(os.fsync, "fsync")
@@ -73,7 +86,9 @@ class Death:
     def _is_due(self, name: str) -> bool:
         if not self.armed or threading.current_thread().name != self._thread:
             return False
-        self._left -= 1
+        if not self._last == name == "fsync":
+            self._left -= 1
+        self._last = name
         # Told in advance, since there is no time left afterwards.
         self.armed = False
         self._tell(name)
@@ -81,7 +96,7 @@ class Death:
         return self._left < 0
 
     def _audited(self, event: str, given: tuple[Any, ...]) -> None:
-        if event in _EVENTS or (event == "open" and isinstance(given[2], int) and given[2] & _WRITING):
+        if event in _EVENTS or (event == "open" and _is_written(*given)):
             place = given[0] if isinstance(given[0], str | bytes | os.PathLike) else str(given[0])
             self.step(f"{event} {os.path.basename(os.fsdecode(place))}")
 

@@ -32,7 +32,7 @@ class Victim:
         self._deaths = 0
         with GitStore.open(root) as store:
             put(store, {"edited.json": b"1", "staged.json": b"1", "nginx.json": b"0"})
-            assert store.flush()
+            self._prepare(store)
         (root / "edited.json").write_bytes(EDITED)
         (root / "staged.json").write_bytes(EDITED)
         git(root, "add", "staged.json")
@@ -44,10 +44,6 @@ class Victim:
         Args:
             after: Thread and step of a death of which the process finds the traces at its start.
         """
-        self._deaths += 1
-        with GitStore.open(self.root) as store:
-            put(store, {"old/one.json": b"%d" % self._deaths, "switch.yaml": b"a: %d\n" % self._deaths})
-            assert store.flush()
         if after is not None:
             earlier = live(self.root, [{"nginx.json": b"earlier"}], [f"earlier-{self._deaths}"], *after)
             assert earlier.killed_before is not None
@@ -57,6 +53,12 @@ class Victim:
         life = live(self.root, asked, ids, thread, nth)
         self._audit(asked, ids, life, revision)
         return life
+
+    def _prepare(self, store: GitStore) -> None:
+        """Land what the next batch removes."""
+        self._deaths += 1
+        put(store, {"old/one.json": b"%d" % self._deaths, "switch.yaml": b"a: %d\n" % self._deaths})
+        assert store.flush()
 
     def _asked(self) -> list[Edits]:
         number = b"%d\n" % self._deaths
@@ -82,7 +84,8 @@ class Victim:
             assert store.flush()
             assert set(store.status().local_edits) == {"edited.json", "staged.json"}
             assert not store.status().problems
-        self._audit_files(expected)
+            self._audit_files(expected)
+            self._prepare(store)
         # A file torn while it was written cannot be told from a person's: it is kept, not removed.
         left = [
             path for path in leftovers(self.root) if life.killed_before != "write" or "/kept/" not in path
@@ -95,7 +98,7 @@ class Victim:
         assert store.snapshot().revision == revision + len(outcomes), "a repeated write happened again"
 
     def _audit_files(self, expected: Edits) -> None:
-        assert git(self.root, "status", "--porcelain") == self._standing
+        assert git(self.root, "--no-optional-locks", "status", "--porcelain") == self._standing
         for path, content in expected.items():
             file = self.root / path
             assert (file.read_bytes() if file.exists() else None) == content, path

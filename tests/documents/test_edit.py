@@ -341,6 +341,7 @@ def safe(data: bytes, value: Value) -> bool:
         return False
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(OBJECTS, OBJECTS, st.sampled_from([None, True, False]), st.integers(2, 4))
 def test_any_text_can_be_made_to_say_any_value(
@@ -352,6 +353,7 @@ def test_any_text_can_be_made_to_say_any_value(
         edited(data, old | new)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(OBJECTS, VALUES, st.data())
 def test_members_that_do_not_change_keep_their_lines(old: Value, member: object, data: st.DataObject) -> None:
@@ -366,6 +368,7 @@ def test_members_that_do_not_change_keep_their_lines(old: Value, member: object,
             assert lines in after
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_any_json_can_be_made_to_say_any_value(old: Value, new: Value) -> None:

@@ -17,7 +17,7 @@ from tests.store.gitrepo import assert_sound, git, run_git
 
 pytestmark = pytest.mark.slow
 
-SEEN_WITHIN_S = 1.0
+SEEN_WITHIN_S = 10.0
 
 
 def create(server: Server, service: str, value: object = 1) -> None:

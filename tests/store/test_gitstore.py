@@ -125,6 +125,7 @@ def test_a_request_id_reused_for_another_write_after_a_restart_is_refused(root: 
         put(store, {"b.json": b"1"}, request_id="1", digest="of b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_a_request_id_in_an_adopted_commit_is_known_when_a_server_made_it(
     root: Path, monkeypatch: pytest.MonkeyPatch, is_ours: bool
@@ -148,6 +149,7 @@ def test_a_message_with_a_scissors_line_does_not_hide_its_request_id(root: Path)
         assert store.submit(write).result(10) == first
 
 
+@pytest.mark.slow
 def test_a_failure_that_may_pass_does_not_condemn_a_move_of_main(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +250,7 @@ def test_a_commit_made_past_the_hook_is_adopted_when_it_builds_on_main(root: Pat
         assert git(root, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_an_idle_store_notices_that_main_moved(root: Path) -> None:
     with GitStore.open(root) as store:
         moved = commit_files(root, {"b.json": "{}"})
@@ -270,6 +273,7 @@ def test_history_that_does_not_build_on_main_stops_writes_until_it_is_put_right(
         assert store.status().problems == {}
 
 
+@pytest.mark.slow
 def test_a_foxtrot_merge_is_not_adopted(root: Path) -> None:
     with GitStore.open(root) as store:
         base = put(store, {"a.json": b"1"}).commit_id
@@ -282,6 +286,7 @@ def test_a_foxtrot_merge_is_not_adopted(root: Path) -> None:
         assert store.snapshot().commit_id == head
 
 
+@pytest.mark.slow
 def test_a_deleted_main_stops_writes_and_reads_go_on(root: Path) -> None:
     with GitStore.open(root) as store:
         head = put(store, {"a.json": b"1"}).commit_id
@@ -319,6 +324,7 @@ def test_a_full_disk_leaves_the_old_state_or_the_new_and_writes_go_on_after(root
     assert_sound(root)
 
 
+@pytest.mark.slow
 def test_an_unknown_outcome_is_settled_without_another_write(root: Path) -> None:
     GitStore.open(root).close()
     disk = FullDisk(10_000)

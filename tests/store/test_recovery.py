@@ -187,6 +187,6 @@ def test_thousands_of_packs_cost_milliseconds(git_dir: Path) -> None:
 
 
 def _seconds(git_dir: Path) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     assert recover(git_dir) == []
-    return time.perf_counter() - started
+    return time.process_time() - started

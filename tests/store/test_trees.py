@@ -50,6 +50,7 @@ def git_tree_id(folder: Path, files: dict[str, bytes]) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(edits=EDITS)
 def test_any_edits_give_the_tree_that_git_would_write(
