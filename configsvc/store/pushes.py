@@ -12,6 +12,7 @@ from pathlib import Path
 from configsvc.core.changes import Outcome
 from configsvc.core.errors import ConfigError, GitBusy, PushRefused, WriteFailed
 from configsvc.store.adoption import sync_objects
+from configsvc.store.base import PlanAgain
 from configsvc.store.batch import Draft, NextBatch
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed, bare_environment, git
@@ -19,7 +20,7 @@ from configsvc.store.history import first_parent_commits
 from configsvc.store.landing import Judge, Judged, add_merge, landed_changes, merged_root, meta_id
 from configsvc.store.objects import Objects
 from configsvc.store.publisher import Publisher
-from configsvc.store.pushbounds import Budget
+from configsvc.store.pushbounds import JUDGING_S, Budget
 from configsvc.store.pushrules import Proposals, check_ref, check_refs_together, is_for_main
 from configsvc.store.pushscan import PathProblem, Scan
 from configsvc.store.pushtypes import Pusher, RefUpdate
@@ -35,7 +36,11 @@ from configsvc.store.versions import CommitChanges
 MAX_JUDGED = 4
 """Pushes judged at one time."""
 LANDING_TIMEOUT_S = 120.0
+MAX_HANDED_BACK = 3
+"""How often a landing is judged again outside of the writer's turn before the writer does it."""
 _JUDGING_TURN_S = 30.0
+# API writes wait meanwhile.
+_JUDGING_IN_TURN_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,10 @@ class Pushes:
         if not is_for_main(update.ref):
             raise PushRefused(f"{update.ref!a}: does not land (expected: a push for main)")
         try:
-            landing = Landing(self, update, pusher)
-            if landing.judged is None:
-                snapshot = self._publisher.snapshot()
-                return Outcome(snapshot.revision, snapshot.commit_id, (), changed=False)
-            self._sync()
-            return self._submit(landing.land).result(LANDING_TIMEOUT_S)
+            for again in range(MAX_HANDED_BACK):
+                with suppress(PlanAgain):
+                    return self._land(Landing(self, update, pusher, hands_back=True), is_synced=again > 0)
+            return self._land(Landing(self, update, pusher), is_synced=True)
         except ConfigError:
             self.note_leftovers()
             raise
@@ -128,13 +131,13 @@ class Pushes:
         with suppress(OSError):
             self._leftovers.touch()
 
-    def judged(self, update: RefUpdate, pusher: Pusher, head: Head) -> Judged | None:
-        """Return what a push comes to on `head`, its objects being in the repository."""
-        return self.judge_of_stored(pusher).judge(update.new, update.ref, head)
+    def judge_of_stored(self, pusher: Pusher, *, seconds: float = JUDGING_S) -> Judge:
+        """Return a judge of what `pusher` pushes that sees the repository's objects.
 
-    def judge_of_stored(self, pusher: Pusher) -> Judge:
-        """Return a judge of what `pusher` pushes that sees the repository's objects."""
-        budget = Budget()
+        Args:
+            seconds: Time that it has.
+        """
+        budget = Budget(seconds=seconds)
         return Judge(self._rules.gate, pusher, StoredObjects(self._root, self._reader, budget), budget)
 
     def commits(self, judged: Judged) -> tuple[CommitChanges, ...]:
@@ -150,6 +153,14 @@ class Pushes:
     def publisher(self) -> Publisher:
         """What is published."""
         return self._publisher
+
+    def _land(self, landing: Landing, *, is_synced: bool) -> Outcome:
+        if landing.judged is None:
+            snapshot = self._publisher.snapshot()
+            return Outcome(snapshot.revision, snapshot.commit_id, (), changed=False)
+        if not is_synced:
+            self._sync()
+        return self._submit(landing.land).result(LANDING_TIMEOUT_S)
 
     def _judge(self, updates: Sequence[RefUpdate], folder: str, pusher: Pusher) -> None:
         budget = Budget()
@@ -191,16 +202,22 @@ class Landing:
     It was judged against the head of its time.  Writes that landed since then
     change other files, or it is refused; whether anything that a verdict rests
     on has changed is seen by ids, and then it is judged again.
+
+    Args:
+        hands_back: Whether the writer hands it back to be judged again, which
+            may take long, and does not do so itself.
     """
 
-    def __init__(self, pushes: Pushes, update: RefUpdate, pusher: Pusher) -> None:
+    def __init__(
+        self, pushes: Pushes, update: RefUpdate, pusher: Pusher, *, hands_back: bool = False
+    ) -> None:
         self._pushes = pushes
         self._update = update
         self._pusher = pusher
+        self._hands_back = hands_back
         # In this order: a move in between makes what is judged look older than it is.
         self._moves = pushes.publisher.foreign_moves
-        self.judged = pushes.judged(update, pusher, pushes.publisher.snapshot().head)
-        self._commits = () if self.judged is None else pushes.commits(self.judged)
+        self._judge_on(pushes.publisher.snapshot().head, JUDGING_S)
 
     def land(self, draft: Draft) -> Outcome:
         """Put the push on a draft of the writer's.
@@ -208,18 +225,28 @@ class Landing:
         Raises:
             PushRefused: It does not fit what has landed since.
             NextBatch: Another push is on it, and has to be published first.
+            PlanAgain: It is to be judged again first.
         """
         if draft.pushed:
             raise NextBatch
         if self._moves != self._pushes.publisher.foreign_moves:
+            self._hand_back()
             self._moves = self._pushes.publisher.foreign_moves
-            self.judged = self._pushes.judged(self._update, self._pusher, draft.base.head)
-            self._commits = () if self.judged is None else self._pushes.commits(self.judged)
+            self._judge_on(draft.base.head, _JUDGING_IN_TURN_S)
         if self.judged is None:
             return Outcome(draft.base.revision, draft.base.commit_id, (), changed=False)
         if self._commits and draft.head == self.judged.against:
             return self._land_as_it_is(draft, self.judged)
         return self._land_merged(draft, self.judged)
+
+    def _judge_on(self, head: Head, seconds: float) -> None:
+        judge = self._pushes.judge_of_stored(self._pusher, seconds=seconds)
+        self.judged = judge.judge(self._update.new, self._update.ref, head)
+        self._commits = () if self.judged is None else self._pushes.commits(self.judged)
+
+    def _hand_back(self) -> None:
+        if self._hands_back:
+            raise PlanAgain
 
     def _land_as_it_is(self, draft: Draft, judged: Judged) -> Outcome:
         made = tuple(
@@ -239,8 +266,12 @@ class Landing:
         state, objects = draft.state, Objects()
         changes = landed_changes(judged, state.root, state.load)
         root = merged_root(judged, state.root, state.load, objects)
-        if meta_id(state.root, state.load) != judged.meta:
-            judge = self._pushes.judge_of_stored(self._pusher)
+        # What main says of the configs, or what the push says of them: either was judged
+        # beside other documents than it lands beside.
+        is_moved = draft.head != judged.against
+        if is_moved and meta_id(root, _DraftSource(state, objects).read) != judged.meta:
+            self._hand_back()
+            judge = self._pushes.judge_of_stored(self._pusher, seconds=_JUDGING_IN_TURN_S)
             judge.check_step(changes, state.root, root, _DraftSource(state, objects))
         author = self._pusher.author
         identity = add_merge(judged, draft.head, root, objects, author, draft.committed_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from configsvc.core.reports import Violation
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
 from configsvc.store.maintenance import Maintenance
-from configsvc.store.pushes import Landing
+from configsvc.store.pushes import MAX_HANDED_BACK, Landing
 from configsvc.store.pushtypes import NO_OBJECT, Pusher, RefUpdate
 from tests.store.gitrepo import assert_sound, commit_files, git, put
 
@@ -116,6 +117,64 @@ def test_rules_that_change_meanwhile_are_asked_again(store: GitStore, clone: Pat
     put(store, {".configsvc/services/a.yaml": b"enabled: false\n"})
     with pytest.raises(PushRefused, match="not any more"):
         landed(store, landing)
+
+
+SCHEMA = '{"properties": {"n": {"type": "integer"}}}\n'
+
+
+@pytest.mark.parametrize(
+    ("pushed", "written"),
+    [
+        ((".configsvc/schemas/a.json", SCHEMA), ("a.json", b'{"n": "text"}\n')),
+        (("b.json", '{"n": "text"}\n'), (".configsvc/schemas/b.json", SCHEMA.encode())),
+    ],
+    ids=["the schema is pushed", "the schema is written"],
+)
+def test_a_document_that_violates_a_schema_that_comes_meanwhile_does_not_land(
+    store: GitStore, clone: Path, pushed: tuple[str, str], written: tuple[str, bytes]
+) -> None:
+    commit_files(clone, dict([pushed]))
+    landing = Landing(store.pushes, brought(store, clone), PUSHER)
+    put(store, dict([written]))
+    with pytest.raises(PushRefused, match="integer"):
+        landed(store, landing)
+
+
+def test_a_push_that_is_to_be_judged_again_is_not_judged_in_the_writers_turn(
+    store: GitStore, clone: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "-q", f"file://{store.root}", "other")
+    commit_files(clone, {"b.json": "{}\n"})
+    commit_files(tmp_path / "other", {"c.json": "{}\n"})
+    judging: list[str] = []
+
+    def refused(changes: object, before: object) -> list[Violation]:
+        judging.append(threading.current_thread().name)
+        if len(judging) == 1:
+            store.pushes.land(other, PUSHER)
+        return []
+
+    other = brought(store, tmp_path / "other")
+    outcome = store.pushes.land(brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    assert outcome.commit_id == git(store.root, "rev-parse", "main")
+    assert judging == [threading.current_thread().name] * 2
+    assert set(store.snapshot().services()) == {"a", "b", "c"}
+
+
+def test_a_push_that_is_overtaken_again_and_again_lands_all_the_same(store: GitStore, clone: Path) -> None:
+    judging: list[str] = []
+
+    def refused(changes: object, before: object) -> list[Violation]:
+        judging.append(threading.current_thread().name)
+        if threading.current_thread() is threading.main_thread():
+            put(store, {".configsvc/services/a.yaml": b"owner: o%d\n" % len(judging)})
+        return []
+
+    commit_files(clone, {"b.json": "{}\n"})
+    store.pushes.land(brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    assert len(judging) == MAX_HANDED_BACK + 2
+    assert judging[-1] == "configsvc-writer"
+    assert set(store.snapshot().services()) == {"a", "b"}
 
 
 def test_a_step_is_judged_by_the_rules_before_it(store: GitStore, clone: Path) -> None:
