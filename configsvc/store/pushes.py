@@ -21,7 +21,7 @@ from configsvc.store.landing import Judge, Judged, add_merge, landed_changes, me
 from configsvc.store.objects import Objects
 from configsvc.store.publisher import Publisher
 from configsvc.store.pushbounds import JUDGING_S, Budget
-from configsvc.store.pushrules import Proposals, check_ref, check_refs_together, is_for_main
+from configsvc.store.pushrules import Proposals, check_old_ids, check_ref, check_refs_together, is_for_main
 from configsvc.store.pushscan import PathProblem, Scan
 from configsvc.store.pushtypes import Pusher, RefUpdate
 from configsvc.store.quarantine import Quarantine
@@ -179,6 +179,8 @@ class Pushes:
                     _check_commit(objects, update)
                 if is_for_main(update.ref):
                     Judge(self._rules.gate, pusher, objects, budget).judge(update.new, update.ref, head)
+            if not all(is_for_main(update.ref) for update in updates):
+                check_old_ids(updates, objects)
             check_refs_together(updates, objects)
             self._proposals.check(updates, pusher, objects)
         if not all(is_for_main(update.ref) for update in updates):

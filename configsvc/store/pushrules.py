@@ -17,7 +17,7 @@ from configsvc.core.errors import PushRefused
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed
 from configsvc.store.pushbounds import MAX_REFS
-from configsvc.store.pushtypes import LANDING_REF, Pusher, RefUpdate
+from configsvc.store.pushtypes import LANDING_REF, NO_OBJECT, Pusher, RefUpdate
 from configsvc.store.quarantine import Quarantine
 from configsvc.store.refs import MAIN
 
@@ -54,6 +54,8 @@ def check_ref(update: RefUpdate) -> None:
         )
     if ref.startswith(_BRANCHES) and name.split("/")[0].lower() in _TAKEN:
         raise PushRefused(f"{ref}: too much like main or HEAD (expected: another name)")
+    if update.is_creation and update.is_deletion:
+        raise PushRefused(f"{ref}: from nothing to nothing (expected: one that is made, moved or deleted)")
     if ref.startswith(_TAGS) and not update.is_creation:
         raise PushRefused(f"{ref}: is there already (expected: a new tag; one is written once)")
 
@@ -90,7 +92,7 @@ class Proposals:
                         f"(expected: {owners.get(update.ref, 'nobody known')}, or an admin)"
                     )
             if any(update.is_creation for update in branches):
-                refs = _refs(objects) | {update.ref for update in branches}
+                refs = set(_refs(objects)) | {update.ref for update in branches}
                 self._save({ref: owner for ref, owner in owners.items() if ref in refs})
 
     def _load(self) -> dict[str, str]:
@@ -106,10 +108,21 @@ class Proposals:
         disk.rename(temporary, self._path)
 
 
+def check_old_ids(updates: Sequence[RefUpdate], objects: Quarantine) -> None:
+    """Raise `PushRefused` when a ref is elsewhere than its push says: the rules go by where it is."""
+    refs = _refs(objects)
+    for update in updates:
+        found = refs.get(update.ref, NO_OBJECT)
+        if not is_for_main(update.ref) and update.old != found:
+            raise PushRefused(
+                f"{update.ref}: is at {found[:12]}, not {update.old[:12]} (expected: fetch and try again)"
+            )
+
+
 def check_refs_together(updates: Sequence[RefUpdate], objects: Quarantine) -> None:
     """Raise `PushRefused` when there would be more refs than there may be, or one below another."""
     created = {update.ref for update in updates if update.is_creation and not is_for_main(update.ref)}
-    refs = _refs(objects) | created if created else set()
+    refs = set(_refs(objects)) | created if created else set()
     for ref in created:
         above = ref.rpartition("/")[0]
         while above.count("/") >= 2:
@@ -123,8 +136,10 @@ def check_refs_together(updates: Sequence[RefUpdate], objects: Quarantine) -> No
         raise PushRefused(f"push: {count} branches and tags (expected: <= {MAX_REFS}; delete old ones first)")
 
 
-def _refs(objects: Quarantine) -> set[str]:
-    return set(objects.git("for-each-ref", "--format=%(refname)").decode("utf-8", "replace").split())
+def _refs(objects: Quarantine) -> dict[str, str]:
+    """Return the ids that the server's own refs have."""
+    listed = objects.git("for-each-ref", "--format=%(refname) %(objectname)").decode("utf-8", "replace")
+    return dict(line.rsplit(" ", 1) for line in listed.splitlines())
 
 
 def _loses_commits(update: RefUpdate, objects: Quarantine) -> bool:

@@ -177,6 +177,38 @@ def test_a_push_that_is_overtaken_again_and_again_lands_all_the_same(store: GitS
     assert set(store.snapshot().services()) == {"a", "b"}
 
 
+OTHER = "1" * 40
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/idea", "refs/tags/v1"])
+@pytest.mark.parametrize("old", [NO_OBJECT, OTHER])
+@pytest.mark.parametrize("deletes", [False, True], ids=["moved", "deleted"])
+def test_a_ref_is_held_to_where_it_is_whatever_its_push_says(
+    store: GitStore, ref: str, old: str, deletes: bool
+) -> None:
+    head = store.snapshot().commit_id
+    git(store.root, "update-ref", ref, head)
+    anyone = Pusher(ANONYMOUS, lambda changes, before: (), lambda owner: False)
+    with pytest.raises(PushRefused, match=ref):
+        store.pushes.judge([RefUpdate(old, NO_OBJECT if deletes else head, ref)], "", anyone)
+
+
+def test_nobody_takes_over_a_proposal_by_saying_that_it_is_new(store: GitStore) -> None:
+    head, ref = store.snapshot().commit_id, "refs/heads/idea"
+
+    def pusher(name: str) -> Pusher:
+        author = Author(name, f"{name}@example.com")
+        return Pusher(author, lambda changes, before: (), lambda owner: owner == str(author))
+
+    store.pushes.judge([RefUpdate(NO_OBJECT, head, ref)], "", pusher("ann"))
+    git(store.root, "update-ref", ref, head)
+    with pytest.raises(PushRefused, match="fetch and try again"):
+        store.pushes.judge([RefUpdate(NO_OBJECT, head, ref)], "", pusher("bob"))
+    with pytest.raises(PushRefused, match="expected: ann"):
+        store.pushes.judge([RefUpdate(head, NO_OBJECT, ref)], "", pusher("bob"))
+    store.pushes.judge([RefUpdate(head, NO_OBJECT, ref)], "", pusher("ann"))
+
+
 def test_a_step_is_judged_by_the_rules_before_it(store: GitStore, clone: Path) -> None:
     seen: list[bool] = []
 
