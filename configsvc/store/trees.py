@@ -9,6 +9,7 @@ loaded when they are first entered.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ Load = Callable[[bytes], bytes]
 """Returns the content of a tree object by its 20-byte id."""
 
 _ID_BYTES = 20
-_FOLDER_MODE = b"40000"
+_FOLDER_MARK = 0x34  # "4": git writes a folder's mode with five digits, a file's with six
 _UNSEALED = b""
 
 
@@ -86,35 +87,61 @@ class Tree:
         self._folders[name] = tree
         return tree
 
-    def with_entry(
-        self, name: bytes, identity: bytes, child: Tree | None = None, file_mode: int = FILE
-    ) -> Tree:
-        """Return this folder, not yet sealed, with `name` set to a file or to the folder `child`."""
-        raw, starts = self.raw, self._starts
-        start = starts.get(name)
-        mode = b"%o" % file_mode if child is None else _FOLDER_MODE
-        if start is not None and raw.startswith(mode + b" ", start):
-            place = start + len(mode) + len(name) + 2
-            raw = raw[:place] + identity + raw[place + _ID_BYTES :]
-            kept: dict[bytes, int] | None = starts
-        else:
-            if start is not None:
-                raw = _without(raw, start, name)
-            place = _place(raw, name, is_folder=child is not None)
-            raw = raw[:place] + mode + b" " + name + b"\0" + identity + raw[place:]
-            kept = None
-        folders = dict(self._folders)
-        folders.pop(name, None)
-        if child is not None:
-            folders[name] = child
-        return Tree(raw, _UNSEALED, starts=kept, folders=folders)
+    def with_changes(self, changes: Mapping[bytes, TreeEntry | None], children: Mapping[bytes, Tree]) -> Tree:
+        """Return this folder, not yet sealed, with names set to files or folders, or removed.
 
-    def without(self, name: bytes) -> Tree:
-        """Return this folder, not yet sealed, without the entry called `name`, which must be there."""
-        raw = _without(self.raw, self._starts[name], name)
-        folders = dict(self._folders)
-        folders.pop(name, None)
-        return Tree(raw, _UNSEALED, folders=folders)
+        Args:
+            changes: Name to what it becomes; None removes it, which must be there.
+            children: The folders among them, sealed.
+        """
+        folders = {name: tree for name, tree in self._folders.items() if name not in changes}
+        folders.update(children)
+        if len(changes) > 1:
+            return Tree(self._rebuilt(changes), _UNSEALED, folders=folders)
+        ((name, entry),) = changes.items()
+        before = self.find(name)
+        if entry is None:
+            return Tree(self._without(name), _UNSEALED, folders=folders)
+        if before is None:
+            return Tree(self._with(name, entry), _UNSEALED, folders=folders)
+        if before.mode == entry.mode:
+            return Tree(self._patched(name, entry), _UNSEALED, starts=self._starts, folders=folders)
+        return Tree(self._rebuilt(changes), _UNSEALED, folders=folders)
+
+    def _patched(self, name: bytes, entry: TreeEntry) -> bytes:
+        start = self._starts[name]
+        place = start + _mode_chars(self.raw, start) + len(name) + 2
+        return self.raw[:place] + entry.id + self.raw[place + _ID_BYTES :]
+
+    def _without(self, name: bytes) -> bytes:
+        start = self._starts[name]
+        return self.raw[:start] + self.raw[self._end(name, start) :]
+
+    def _end(self, name: bytes, start: int) -> int:
+        return start + _mode_chars(self.raw, start) + len(name) + 2 + _ID_BYTES
+
+    def _with(self, name: bytes, entry: TreeEntry) -> bytes:
+        names, starts, raw = list(self._starts), self._starts, self.raw
+        before = bisect(
+            names,
+            _order(name, is_folder=entry.mode == FOLDER),
+            key=lambda other: _order(other, is_folder=raw[starts[other]] == _FOLDER_MARK),
+        )
+        place = starts[names[before]] if before < len(names) else len(raw)
+        return raw[:place] + _encoded(name, entry) + raw[place:]
+
+    def _rebuilt(self, changes: Mapping[bytes, TreeEntry | None]) -> bytes:
+        """Return the raw folder after many changes: written once, not once for each of them."""
+        found = {
+            name: self.raw[start : self._end(name, start)]
+            for name, start in self._starts.items()
+            if name not in changes
+        }
+        found.update((name, _encoded(name, entry)) for name, entry in changes.items() if entry is not None)
+        ordered = sorted(
+            found.items(), key=lambda item: _order(item[0], is_folder=item[1][0] == _FOLDER_MARK)
+        )
+        return b"".join(raw for _, raw in ordered)
 
     def sealed(self, objects: Objects) -> Tree:
         """Return this folder with its id, its object added to `objects` when it is new."""
@@ -197,65 +224,90 @@ def _edit(folder: Tree, edits: list[Edit], depth: int, load: Load, objects: Obje
             below.setdefault(edit.parts[depth], []).append(edit)
         else:
             (removed if edit.blob_id is None else put).append(edit)
+    changes = _Changes(folder)
     # In this order a file can make room for a folder of its name, and the other way round.
     for edit in removed:
-        folder = _with_file_removed(folder, edit.parts)
+        changes.remove_file(edit.parts)
     for deeper in below.values():
-        folder = _with_folder(folder, deeper, depth, load, objects)
+        changes.edit_folder(deeper, depth, load, objects)
     for edit in put:
-        folder = _with_file(folder, edit)
-    return folder.sealed(objects) if len(folder) else None
+        changes.put_file(edit)
+    changed = changes.made()
+    return changed.sealed(objects) if len(changed) else None
 
 
-def _with_file(folder: Tree, edit: Edit) -> Tree:
-    name = edit.parts[-1]
-    entry = folder.find(name)
-    if entry is None:
-        _refuse_case_collision(folder, edit.parts)
-    elif entry.mode == FOLDER:
-        raise _conflict(edit.parts, "is a folder (expected: a file)")
-    if edit.blob_id is None or entry == (edit.mode, edit.blob_id):
-        return folder
-    return folder.with_entry(name, edit.blob_id, file_mode=edit.mode)
+class _Changes:
+    """What is to become of names in one folder, gathered so that it is written once."""
 
+    def __init__(self, folder: Tree) -> None:
+        self._folder = folder
+        self._changes: dict[bytes, TreeEntry | None] = {}
+        self._children: dict[bytes, Tree] = {}
+        self._new: list[list[bytes]] = []
 
-def _with_file_removed(folder: Tree, parts: list[bytes]) -> Tree:
-    entry = folder.find(parts[-1])
-    if entry is None:
-        return folder
-    if entry.mode == FOLDER:
-        raise _conflict(parts, "is a folder (expected: a file)")
-    return folder.without(parts[-1])
+    def remove_file(self, parts: list[bytes]) -> None:
+        """Let a file go, which need not be there."""
+        entry = self._folder.find(parts[-1])
+        if entry is None:
+            return
+        if entry.mode == FOLDER:
+            raise _conflict(parts, "is a folder (expected: a file)")
+        self._changes[parts[-1]] = None
 
+    def edit_folder(self, edits: list[Edit], depth: int, load: Load, objects: Objects) -> None:
+        """Make the edits that lead into a folder."""
+        parts = edits[0].parts[: depth + 1]
+        name = parts[-1]
+        before = self._find(name)
+        child = self._folder.folder(name, load) if before is not None else None
+        if child is None:
+            edits = [edit for edit in edits if edit.blob_id is not None]
+            if not edits:
+                return
+            if before is not None:
+                raise _conflict(parts, "is a file (expected: a folder)")
+            self._new.append(parts)
+        after = _edit(child or EMPTY_TREE, edits, depth + 1, load, objects)
+        if after is None:
+            self._changes[name] = None
+        elif after is not child:
+            self._changes[name] = TreeEntry(FOLDER, after.id)
+            self._children[name] = after
 
-def _with_folder(folder: Tree, edits: list[Edit], depth: int, load: Load, objects: Objects) -> Tree:
-    parts = edits[0].parts[: depth + 1]
-    name = parts[-1]
-    child = folder.folder(name, load)
-    before = folder.find(name)
-    if child is None:
-        edits = [edit for edit in edits if edit.blob_id is not None]
-        if not edits:
-            return folder
-        if before is not None:
-            raise _conflict(parts, "is a file (expected: a folder)")
-        _refuse_case_collision(folder, parts)
-    after = _edit(child or EMPTY_TREE, edits, depth + 1, load, objects)
-    if after is child:
-        return folder
-    if after is None:
-        return folder if before is None else folder.without(name)
-    return folder.with_entry(name, after.id, after)
+    def put_file(self, edit: Edit) -> None:
+        """Set a file."""
+        name = edit.parts[-1]
+        entry = self._find(name)
+        if entry is None:
+            self._new.append(edit.parts)
+        elif entry.mode == FOLDER:
+            raise _conflict(edit.parts, "is a folder (expected: a file)")
+        if edit.blob_id is not None and entry != (edit.mode, edit.blob_id):
+            self._changes[name] = TreeEntry(edit.mode, edit.blob_id)
 
+    def made(self) -> Tree:
+        """Return the folder with all of it."""
+        self._refuse_case_collisions()
+        return self._folder.with_changes(self._changes, self._children) if self._changes else self._folder
 
-def _refuse_case_collision(folder: Tree, parts: list[bytes]) -> None:
-    wanted = parts[-1].lower()
-    if wanted not in folder.raw.lower():
-        return
-    for name in folder.names():
-        if name.lower() == wanted and name != parts[-1]:
-            found = name.decode("utf-8", "replace")
-            raise _conflict(parts, f"is not to stand beside {found!r}: they differ only by case")
+    def _find(self, name: bytes) -> TreeEntry | None:
+        return self._changes[name] if name in self._changes else self._folder.find(name)
+
+    def _refuse_case_collisions(self) -> None:
+        if not self._new or (
+            len(self._new) == 1 and self._new[0][-1].lower() not in self._folder.raw.lower()
+        ):
+            return
+        names = dict.fromkeys([*self._folder.names(), *self._changes])
+        lowered: dict[bytes, list[bytes]] = {}
+        for name in names:
+            if self._find(name) is not None:
+                lowered.setdefault(name.lower(), []).append(name)
+        for parts in self._new:
+            for other in lowered[parts[-1].lower()]:
+                if other != parts[-1]:
+                    found = other.decode("utf-8", "replace")
+                    raise _conflict(parts, f"is not to stand beside {found!r}: they differ only by case")
 
 
 def _conflict(parts: list[bytes], problem: str) -> PathConflict:
@@ -264,7 +316,7 @@ def _conflict(parts: list[bytes], problem: str) -> PathConflict:
 
 
 def _mode_chars(raw: bytes, start: int) -> int:
-    return 5 if raw[start] == 0x34 else 6  # "4": git writes a folder's mode with five digits
+    return 5 if raw[start] == _FOLDER_MARK else 6
 
 
 def _scan(raw: bytes) -> dict[bytes, int]:
@@ -278,22 +330,13 @@ def _scan(raw: bytes) -> dict[bytes, int]:
     return starts
 
 
-def _without(raw: bytes, start: int, name: bytes) -> bytes:
-    return raw[:start] + raw[start + _mode_chars(raw, start) + len(name) + 2 + _ID_BYTES :]
+def _encoded(name: bytes, entry: TreeEntry) -> bytes:
+    return b"%o %s\0%s" % (entry.mode, name, entry.id)
 
 
-def _place(raw: bytes, name: bytes, *, is_folder: bool) -> int:
-    """Return where an entry belongs: git sorts a folder as if its name ended in a slash."""
-    key = name + b"/" if is_folder else name
-    position, end = 0, len(raw)
-    while position < end:
-        mode_end = raw.index(b" ", position)
-        name_end = raw.index(b"\0", mode_end)
-        other = raw[mode_end + 1 : name_end] + (b"/" if raw[position] == 0x34 else b"")
-        if other > key:
-            return position
-        position = name_end + 1 + _ID_BYTES
-    return end
+def _order(name: bytes, *, is_folder: bool) -> bytes:
+    """Return what an entry is sorted by: git sorts a folder as if its name ended in a slash."""
+    return name + b"/" if is_folder else name
 
 
 EMPTY_TREE = Tree(b"", object_id("tree", b""))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,45 @@ def test_any_edits_give_the_tree_that_git_would_write(
     assert {path.decode(): entry.id for path, entry in walk(root, store.load)} == {
         path: object_id("blob", content) for path, content in present.items()
     }
+
+
+@settings(max_examples=25, deadline=None)
+@given(before=EDITS, edits=st.dictionaries(PATHS, st.one_of(st.none(), st.binary(max_size=4)), max_size=30))
+def test_many_edits_at_once_give_the_tree_that_they_give_one_by_one(
+    before: list[tuple[str, bytes | None]], edits: dict[str, bytes | None]
+) -> None:
+    store, root = Store(), EMPTY_TREE
+    for path, content in before:
+        root = store.edit(root, path, content)
+    blobs = {
+        path.encode(): None if content is None else object_id("blob", content)
+        for path, content in edits.items()
+    }
+    at_once = edited(root, blobs, store.load, store.objects)
+    for path, content in edits.items():
+        root = store.edit(root, path, content)
+    assert at_once.raw == root.raw
+    assert at_once.names() == Tree(at_once.raw, at_once.id).names()
+
+
+def test_thousands_of_new_files_in_one_folder_are_put_at_once() -> None:
+    store = Store()
+    edits = {b"big/s%05d.json" % number: b"1" * 20 for number in range(4900)}
+    started = time.thread_time()
+    root = edited(EMPTY_TREE, edits, store.load, store.objects)
+    emptied = edited(root, dict.fromkeys(edits), store.load, store.objects)
+    assert time.thread_time() - started < 1  # one by one they take 20 s
+    assert emptied.id == EMPTY_TREE.id
+
+
+def test_new_names_that_differ_only_by_case_from_each_other_are_refused() -> None:
+    store = Store()
+    edits = {b"Notes": b"1" * 20, b"notes": b"1" * 20, b"other": b"1" * 20}
+    with pytest.raises(PathConflict, match="differ only by case"):
+        edited(EMPTY_TREE, edits, store.load, store.objects)
+    root = store.edit(EMPTY_TREE, "Notes", b"")
+    renamed = edited(root, {b"Notes": None, b"notes": b"1" * 20}, store.load, store.objects)
+    assert renamed.names() == [b"notes"]
 
 
 def test_an_edit_shares_what_it_does_not_touch_and_leaves_the_old_root_as_it_was() -> None:
