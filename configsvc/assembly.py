@@ -102,7 +102,13 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
     """
     with (
         open_gate(settings) as gate,
-        GitStore.open(settings.repo, create=create, gate=gate.step, path_problem=path_problem) as store,
+        GitStore.open(
+            settings.repo,
+            create=create,
+            gate=gate.step,
+            path_problem=path_problem,
+            push_s=settings.git_timeout_s,
+        ) as store,
     ):
         service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)
         yield Instance(store, service, gate.schemas, settings.bounds, Access(store.snapshot))

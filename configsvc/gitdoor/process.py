@@ -18,6 +18,7 @@ from pathlib import Path
 
 from configsvc.core.errors import Unavailable
 from configsvc.store.gitcommand import bare_environment
+from configsvc.store.quarantine import quarantines_of, remove_quarantine
 
 CHUNK_BYTES = 64 << 10
 MAX_EARLY_BYTES = 8 << 20
@@ -33,14 +34,23 @@ class GitProcess:
 
     Args:
         timeout_s: Seconds from now after which it fails, whatever it is doing.
+        tidy_s: Seconds that it has to clean up when it is to end and is not done.
     """
 
     def __init__(
-        self, root: Path, arguments: Sequence[str], *, environ: Mapping[str, str], timeout_s: float
+        self,
+        root: Path,
+        arguments: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        timeout_s: float,
+        tidy_s: float = 0.0,
     ) -> None:
+        self._tidy_s = tidy_s
         self._deadline = time.monotonic() + timeout_s
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`; a pipe would have to be read
         self._early = bytearray()
+        self._git_dir = root / ".git"
         self._process = subprocess.Popen(
             ["git", "-C", str(root), *arguments],
             bufsize=0,
@@ -117,6 +127,10 @@ class GitProcess:
         """End it with all that it started.  Ending twice is harmless."""
         with contextlib.suppress(OSError):
             self._stdin.close()
+        # git does not clean up when a signal ends it, and a push may have left 256 MiB.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._tidy_s)
+        apart = quarantines_of(self._process.pid) if self._process.poll() is None else ()
         self._stdout.close()
         for signal_ in (signal.SIGTERM, signal.SIGKILL):
             # Also when it has ended by itself: something that it started may go on.
@@ -125,6 +139,8 @@ class GitProcess:
             if self._process.poll() is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(END_GRACE_S)
+        for folder in apart:
+            remove_quarantine(self._git_dir, folder)
         self._stderr.close()
 
     def __enter__(self) -> GitProcess:

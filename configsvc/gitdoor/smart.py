@@ -30,6 +30,7 @@ MAX_FETCH_REQUEST_BYTES = 32 << 20
 SERVICES = ("git-upload-pack", "git-receive-pack")
 _PROTOCOL = re.compile(r"version=([012])")
 _MAX_PROTOCOL_CHARS = 200
+_TIDY_S = 1.0
 _UNCACHED = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -121,7 +122,11 @@ class SmartHttp:
             push_id = held.enter_context(self.pushers.known(admission))
             more = {VARIABLE: push_id} | _reflog_identity(admission.principal.author)
             git = GitProcess(
-                self.root, arguments, environ={**environ, **more}, timeout_s=self.settings.git_timeout_s
+                self.root,
+                arguments,
+                environ={**environ, **more},
+                timeout_s=self.settings.git_timeout_s,
+                tidy_s=_TIDY_S if "receive-pack" in arguments else 0.0,
             )
             held.callback(git.end)
             return Running(git, held.pop_all())

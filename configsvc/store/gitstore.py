@@ -19,7 +19,7 @@ from configsvc.store.disk import Disk
 from configsvc.store.follower import Follower
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.log import LocalLog
-from configsvc.store.maintenance import Maintenance
+from configsvc.store.maintenance import PUSH_S, Maintenance
 from configsvc.store.opening import load_index, load_landings
 from configsvc.store.publisher import Publisher
 from configsvc.store.pushes import Pushes, PushRules
@@ -68,6 +68,7 @@ class GitStore:
         disk: Disk,
         cache_bytes: int,
         on_step: Callable[[str], None],
+        push_s: float,
     ) -> None:
         self.root = root
         self.git_dir = git_dir
@@ -98,7 +99,7 @@ class GitStore:
             root, git_dir, self._publisher, self._reader, rules, disk, self._writer.submit_landing
         )
         self._follower = Follower(self._worktree, is_busy=self._writer.is_busy)
-        self._maintenance = Maintenance(root, git_dir, exclusively=self._writer.exclusively)
+        self._maintenance = Maintenance(root, git_dir, exclusively=self._writer.exclusively, push_s=push_s)
         self._held = ExitStack()
 
     @classmethod
@@ -112,6 +113,7 @@ class GitStore:
         disk: Disk | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         on_step: Callable[[str], None] = lambda step: None,
+        push_s: float = PUSH_S,
     ) -> GitStore:
         """Return the store at exactly `root`, after recovery and ready for writes.
 
@@ -122,6 +124,7 @@ class GitStore:
                 another program put on `main`.
             path_problem: Tells why no file may have a path, on any branch.
             on_step: Called with the name of each step of a batch, after it.
+            push_s: Seconds that a push may take.
 
         Raises:
             RepositoryUnusable: It cannot be opened as it is; the message says why.
@@ -144,6 +147,7 @@ class GitStore:
                 disk=disk or Disk(),
                 cache_bytes=cache_bytes,
                 on_step=on_step,
+                push_s=push_s,
             )
             store._held = held.pop_all()
         store._follower.start()

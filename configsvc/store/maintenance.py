@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from configsvc.store.gitcommand import environment
+from configsvc.store.quarantine import remove_old_quarantines
 from configsvc.store.repository import LEFTOVERS, own_folder
 
 MAX_PACKS = 200
@@ -31,6 +32,10 @@ _UNPACK = ("repack", "-A", "-d", "-q")
 _REPACK_TIMEOUT_S = 1800.0
 # Writes wait for a prune, so it gets less time than a request has.
 _PRUNE_TIMEOUT_S = 30.0
+PUSH_S = 900.0
+# A push waits for the answers of its hooks, in which nothing of its folder changes.
+_HOOKS_S = 600.0
+_SWEEP_EVERY_S = 60.0
 _END_GRACE_S = 2.0
 
 logger = logging.getLogger(__name__)
@@ -42,6 +47,7 @@ class Maintenance:
     Args:
         exclusively: Runs a function while no batch is written.
         max_packs: Packs that are let stand before they are joined.
+        push_s: Seconds that a push may take.
     """
 
     def __init__(
@@ -52,14 +58,17 @@ class Maintenance:
         exclusively: Callable[[Callable[[], None]], None] = lambda task: task(),
         max_packs: int = MAX_PACKS,
         check_s: float = REPACK_CHECK_S,
+        push_s: float = PUSH_S,
     ) -> None:
         self._root = root
+        self._git_dir = git_dir
+        self._push_s = push_s
         self._packs = git_dir / "objects" / "pack"
         self._leftovers = own_folder(git_dir) / LEFTOVERS
         self._exclusively = exclusively
         self._max_packs = max_packs
         self._check_s = check_s
-        self._pruned_at = time.monotonic()
+        self._pruned_at = self._swept_at = time.monotonic()
         self._stop = threading.Event()
         self._running: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="configsvc-maintenance", daemon=True)
@@ -103,6 +112,12 @@ class Maintenance:
                 self._leftovers.touch()
         self._exclusively(lambda: self._prune_now(grace))
 
+    def sweep(self) -> None:
+        """Remove the objects that pushes kept apart when they have ended without doing so."""
+        count = remove_old_quarantines(self._git_dir, age_s=self._push_s + _HOOKS_S)
+        if count:
+            logger.warning("sweep: objects of %d pushes that did not come to their end removed", count)
+
     def _prune_now(self, grace: str) -> None:
         self._git(("prune", f"--expire={grace}"), _PRUNE_TIMEOUT_S)
 
@@ -111,6 +126,9 @@ class Maintenance:
             try:
                 if self.pack_count() >= self._max_packs:
                     self.repack()
+                if time.monotonic() - self._swept_at >= _SWEEP_EVERY_S:
+                    self._swept_at = time.monotonic()
+                    self.sweep()
                 if time.monotonic() - self._pruned_at >= PRUNE_EVERY_S:
                     self._pruned_at = time.monotonic()
                     self.prune()

@@ -6,9 +6,13 @@ many objects there are and how large each is.
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +21,7 @@ from configsvc.store.gitcommand import bare_environment, git
 from configsvc.store.pushbounds import MAX_BYTES, MAX_OBJECTS, MAX_TOTAL_BYTES, Budget
 
 _FOLDER_MARKS = ("incoming-", "tmp_objdir-incoming-")
+_VARIABLE = b"GIT_QUARANTINE_PATH="
 
 
 class ObjectInfo(NamedTuple):
@@ -157,6 +162,48 @@ class Quarantine:
         for line in git(self._root, *command, environ=environ, timeout_s=self._budget.left_s).splitlines():
             identity, kind, size = line.split(b" ")
             yield bytes.fromhex(identity.decode()), ObjectInfo(kind.decode(), int(size))
+
+
+def quarantines_of(group: int) -> set[Path]:
+    """Return the folders where the processes of a group, which are ours, keep a push's objects apart."""
+    found = set()
+    for entry in os.scandir("/proc") if os.path.isdir("/proc") else ():
+        with suppress(OSError):
+            if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
+                environ = Path(entry.path, "environ").read_bytes().split(b"\0")
+                found |= {line[len(_VARIABLE) :] for line in environ if line.startswith(_VARIABLE)}
+    return {Path(os.fsdecode(folder)).resolve() for folder in found}
+
+
+def remove_quarantine(git_dir: Path, folder: Path) -> None:
+    """Remove a folder of objects that were kept apart by a git that is gone; no harm when it is gone too.
+
+    Raises:
+        PushRefused: It is no quarantine of this repository.
+    """
+    shutil.rmtree(_checked(git_dir, str(folder)), ignore_errors=True)
+
+
+def remove_old_quarantines(git_dir: Path, *, age_s: float) -> int:
+    """Remove the quarantines in which nothing has changed for `age_s` seconds; return how many."""
+    limit = time.time() - age_s
+    old = [
+        folder
+        for mark in _FOLDER_MARKS
+        for folder in (git_dir / "objects").glob(f"{mark}*")
+        if _changed_at(folder) < limit
+    ]
+    for folder in old:
+        remove_quarantine(git_dir, folder)
+    return len(old)
+
+
+def _changed_at(folder: Path) -> float:
+    newest = 0.0
+    for place in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            newest = max(newest, place.lstat().st_mtime)
+    return newest
 
 
 def _checked(git_dir: Path, folder: str) -> Path:

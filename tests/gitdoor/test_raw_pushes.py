@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from hashlib import sha1
@@ -198,6 +200,24 @@ def test_a_body_that_is_no_push_does_nothing(server: Server, served: Path, body:
     assert status in (200, 400, 503)
     assert git(served, "show-ref") == refs
     wait_for_no_process(served)
+
+
+def test_clients_that_hang_up_while_they_push_leave_nothing(server: Server, served: Path) -> None:
+    place = urlsplit(server.url)
+    body = push_request([(NOBODY, "1" * 40, GOOD_REF)], b"PACK" + struct.pack(">II", 2, 5))
+    head = (
+        b"POST /config-repo.git/git-receive-pack HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/x-git-receive-pack-request\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    for _ in range(10):
+        with socket.create_connection((place.hostname or "", place.port or 0)) as link:
+            link.sendall(head + b"%x\r\n%s\r\n" % (len(body), body))
+            give_up_at = time.monotonic() + 20
+            while not quarantines(served):
+                assert time.monotonic() < give_up_at
+                time.sleep(0.01)
+        wait_for_no_process(served)
+    assert quarantines(served) == []
 
 
 def test_a_good_push_works_after_them(here: Clone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -237,6 +238,18 @@ def test_what_is_refused_late_goes_with_the_next_maintenance(store: GitStore, cl
     assert update.new not in objects
     assert_sound(store.root)
     put(store, {"b.json": b"{}\n"})
+
+
+def test_what_a_push_has_left_apart_is_swept_once_no_push_can_be_at_it(store: GitStore) -> None:
+    old, young = (store.git_dir / f"objects/tmp_objdir-incoming-{name}/pack" for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "tmp_pack_1").write_bytes(b"PACK")
+    for place in (old.parent, old, old / "tmp_pack_1", young.parent, young):
+        os.utime(place, (0, 0))
+    Maintenance(store.root, store.git_dir, push_s=60).sweep()
+    assert not old.parent.exists()
+    assert young.exists()
 
 
 def test_a_landing_is_there_after_a_restart(tmp_path: Path) -> None:
