@@ -1,9 +1,9 @@
 """Keeping the object store small, on our own clock: git's automatic gc is off.
 
 Only commands that were shown to be safe beside the writer run beside it:
-`repack --geometric` keeps packs that no ref reaches yet.  `prune` would drop
-loose objects of a push that is about to land, so it is given the writer's turn and
-two weeks of grace.
+`repack --geometric` keeps packs that no ref reaches yet.  What drops objects
+would drop those of a push that is about to land: no push lands meanwhile, `prune`
+has the writer's turn, and both leave what is younger than two weeks.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Maintenance:
 
     Args:
         exclusively: Runs a function while no batch is written.
+        drop: Runs a function while no push lands; returns whether it did.
         max_packs: Packs that are let stand before they are joined.
         push_s: Seconds that a push may take.
     """
@@ -56,6 +57,7 @@ class Maintenance:
         git_dir: Path,
         *,
         exclusively: Callable[[Callable[[], None]], None] = lambda task: task(),
+        drop: Callable[[Callable[[], None]], bool] = lambda task: task() is None,
         max_packs: int = MAX_PACKS,
         check_s: float = REPACK_CHECK_S,
         push_s: float = PUSH_S,
@@ -66,6 +68,7 @@ class Maintenance:
         self._packs = git_dir / "objects" / "pack"
         self._leftovers = own_folder(git_dir) / LEFTOVERS
         self._exclusively = exclusively
+        self._drop = drop
         self._max_packs = max_packs
         self._check_s = check_s
         self._pruned_at = self._swept_at = time.monotonic()
@@ -105,6 +108,10 @@ class Maintenance:
         Args:
             grace: How old, in git's words, they have to be.
         """
+        if not self._drop(lambda: self._drop_unreached(grace)):
+            logger.info("prune: put off, since pushes land")
+
+    def _drop_unreached(self, grace: str) -> None:
         if self._leftovers.exists():
             # First: what comes to be while it runs is for the next time.
             self._leftovers.unlink()

@@ -18,6 +18,7 @@ from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed, bare_environment, git
 from configsvc.store.history import first_parent_commits
 from configsvc.store.landing import Judge, Judged, add_merge, landed_changes, merged_root, meta_id
+from configsvc.store.landingturns import LandingTurns
 from configsvc.store.objects import Objects
 from configsvc.store.publisher import Publisher
 from configsvc.store.pushbounds import JUDGING_S, Budget
@@ -82,6 +83,7 @@ class Pushes:
         self._submit = submit
         self._proposals = Proposals(own_folder(git_dir) / "proposals.json")
         self._leftovers = own_folder(git_dir) / LEFTOVERS
+        self.turns = LandingTurns()
         self._turns = threading.BoundedSemaphore(MAX_JUDGED)
 
     def judge(self, updates: Sequence[RefUpdate], quarantine: str, pusher: Pusher) -> None:
@@ -118,10 +120,9 @@ class Pushes:
         if not is_for_main(update.ref):
             raise PushRefused(f"{update.ref!a}: does not land (expected: a push for main)")
         try:
-            for again in range(MAX_HANDED_BACK):
-                with suppress(PlanAgain):
-                    return self._land(Landing(self, update, pusher, hands_back=True), is_synced=again > 0)
-            return self._land(Landing(self, update, pusher), is_synced=True)
+            with self.turns.landing():
+                self._check_stored(update)
+                return self._land_at_last(update, pusher)
         except ConfigError:
             self.note_leftovers()
             raise
@@ -153,6 +154,22 @@ class Pushes:
     def publisher(self) -> Publisher:
         """What is published."""
         return self._publisher
+
+    def _check_stored(self, update: RefUpdate) -> None:
+        """Raise `PushRefused` when something that a push names is gone from the disk, whatever is cached."""
+        command = ("rev-list", "--objects", "--quiet", update.new, "--not", "--all", "--")
+        try:
+            git(self._root, *command, environ=bare_environment(), timeout_s=JUDGING_S)
+        except GitFailed as error:
+            raise PushRefused(
+                f"push: {update.new[:12]}, or what it names, is gone (expected: push again): {error}"
+            ) from error
+
+    def _land_at_last(self, update: RefUpdate, pusher: Pusher) -> Outcome:
+        for again in range(MAX_HANDED_BACK):
+            with suppress(PlanAgain):
+                return self._land(Landing(self, update, pusher, hands_back=True), is_synced=again > 0)
+        return self._land(Landing(self, update, pusher), is_synced=True)
 
     def _land(self, landing: Landing, *, is_synced: bool) -> Outcome:
         if landing.judged is None:

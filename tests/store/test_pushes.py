@@ -12,13 +12,15 @@ import pytest
 
 from configsvc.assembly import open_instance
 from configsvc.core.changes import ANONYMOUS, Author
-from configsvc.core.errors import PushRefused
+from configsvc.core.errors import GitBusy, PushRefused
 from configsvc.core.reports import Violation
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
+from configsvc.store.landingturns import LandingTurns
 from configsvc.store.maintenance import Maintenance
 from configsvc.store.pushes import MAX_HANDED_BACK, Landing
 from configsvc.store.pushtypes import NO_OBJECT, Pusher, RefUpdate
+from configsvc.store.repository import LEFTOVERS
 from tests.store.gitrepo import assert_sound, commit_files, git, put
 
 PUSHER = Pusher(Author("Ann", "ann@example.com"), lambda changes, before: (), lambda owner: True)
@@ -250,6 +252,63 @@ def test_what_a_push_has_left_apart_is_swept_once_no_push_can_be_at_it(store: Gi
     Maintenance(store.root, store.git_dir, push_s=60).sweep()
     assert not old.parent.exists()
     assert young.exists()
+
+
+def stored_long_ago(store: GitStore, clone: Path) -> RefUpdate:
+    """Bring commits that nothing reaches any more, old enough to be dropped."""
+    update = brought(store, clone)
+    for mark in (store.git_dir / "objects/pack").glob("*.keep"):
+        mark.unlink()
+    for place in (store.git_dir / "objects").rglob("*"):
+        os.utime(place, (0, 0))
+    store.pushes.note_leftovers()
+    return update
+
+
+def test_main_does_not_move_to_what_maintenance_has_dropped(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    update = stored_long_ago(store, clone)
+    Landing(store.pushes, update, PUSHER)  # what it has read is cached
+    head = store.snapshot().commit_id
+    store._maintenance.prune()
+    with pytest.raises(PushRefused, match="gone"):
+        store.pushes.land(update, PUSHER)
+    assert git(store.root, "rev-parse", "main") == head
+    assert_sound(store.root)
+
+
+def test_maintenance_drops_nothing_while_a_push_lands(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    update = stored_long_ago(store, clone)
+    store.pushes.turns = LandingTurns(turn_s=0.05)
+    maintenance = Maintenance(
+        store.root, store.git_dir, exclusively=store._writer.exclusively, drop=store.pushes.turns.drop
+    )
+
+    def refused(changes: object, before: object) -> list[Violation]:
+        maintenance.prune()
+        return []
+
+    outcome = store.pushes.land(update, Pusher(ANONYMOUS, refused, lambda owner: True))
+    assert outcome.commit_id == git(store.root, "rev-parse", "main") == update.new
+    assert_sound(store.root)
+    assert (store.git_dir / "configsvc" / LEFTOVERS).exists()
+
+
+def test_a_landing_waits_no_longer_than_it_may_for_maintenance(store: GitStore, clone: Path) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    update = brought(store, clone)
+    turns = store.pushes.turns = LandingTurns(turn_s=0.05)
+    refusals: list[GitBusy] = []
+
+    def land() -> None:
+        with pytest.raises(GitBusy, match="try again") as caught:
+            store.pushes.land(update, PUSHER)
+        refusals.append(caught.value)
+
+    assert turns.drop(land)
+    assert refusals
+    assert store.pushes.land(update, PUSHER).changed
 
 
 def test_a_landing_is_there_after_a_restart(tmp_path: Path) -> None:
