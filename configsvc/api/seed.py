@@ -77,7 +77,7 @@ class SeedApi:
         entry = receipt.entry(name)
         created = {
             "ID": entry.ordinal,
-            "enabled": self._service.meta(receipt.snapshot, name).enabled,
+            "enabled": receipt.meta(name)[0].enabled,
             "service": name,
             "serviceJSONconf": json.dumps(document.value),
             "success": True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from configsvc.core.names import Format
 from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
@@ -28,7 +28,7 @@ class Document:
     format: Format
     data: bytes
     value: Value
-    sent: bytes | None = None
+    sent: bytes | None = field(default=None, compare=False)
 
 
 def parse_document(data: bytes, format_: Format, *, bounds: Bounds = DEFAULT_BOUNDS) -> Value:

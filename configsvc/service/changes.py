@@ -34,7 +34,8 @@ class PutDocument:
 
     Args:
         enabled: Set the flag in the same commit; None leaves it.
-        keep_format: A JSON document edits a YAML one that stands there, instead of replacing it.
+        keep_format: A document that is a value, sent as JSON or made by nobody's hand, edits a YAML one
+            that stands there, instead of replacing it.
     """
 
     service: str

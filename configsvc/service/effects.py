@@ -33,6 +33,14 @@ def read_meta(view: View | Staged, service: str) -> tuple[bytes | None, Meta]:
         return None, Meta()
 
 
+def known_meta(data: bytes | None) -> Meta:
+    """Return what a service's meta file says; one that was broken by hand counts as none."""
+    try:
+        return parse_meta(data)
+    except DocumentInvalid:
+        return Meta()
+
+
 def exists(entry: Entry | None) -> bool:
     return entry is not None and not entry.deleted
 

@@ -95,7 +95,7 @@ class Planner:
         self._rules = rules
         self._expected_revision = expected_revision
         self._editions = [_editions(change, grounds) for change in changes]
-        first, _, body = ask.message.partition("\n")
+        first, _, body = ask.message.strip().partition("\n")
         self._text = None if not first else commit_message(first, body)
         self._is_single = len(changes) == 1
         self._admission = ask.admission
@@ -160,7 +160,8 @@ class Planner:
         if change.existence is Existence.PRESENT and not exists(current):
             raise ServiceNotFound(f"service: {change.service!r} does not exist")
         document = change.document
-        if change.keep_format and document.format is Format.JSON:
+        is_value = document.format is Format.JSON or document.sent is None
+        if change.keep_format and is_value:
             document = self._edited(staged, current, index, may_wait) or document
         self._replace(staged, current, change.service, document)
         if change.enabled is not None:

@@ -16,7 +16,7 @@ from configsvc.core.errors import (
     VersionDeleted,
     VersionNotFound,
 )
-from configsvc.core.names import Format, find_document, parse_service
+from configsvc.core.names import Format, find_document, meta_path, parse_service
 from configsvc.core.reports import Violation
 from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
 from configsvc.documents.document import Document, Value, parse_document, read_document
@@ -25,11 +25,12 @@ from configsvc.service.asked import check_names, digest_of
 from configsvc.service.changes import PLAIN, Ask, Change
 from configsvc.service.conflicts import explain
 from configsvc.service.editions import Editor, FingerprintCache, LocalEditor, stored_value
-from configsvc.service.effects import read_meta
+from configsvc.service.effects import known_meta, read_meta
 from configsvc.service.landing import land
 from configsvc.service.planning import Grounds, Planner
 from configsvc.service.staging import Staged
 from configsvc.store.base import ConfigStore, Entry, Snapshot, StoreStatus, View
+from configsvc.store.objects import object_id
 from configsvc.validation.conformance import SchemaGate, places_of, schema_files
 from configsvc.validation.schemas import REPOSITORY_FOLDER
 
@@ -67,6 +68,14 @@ class Receipt:
         if found is None:
             raise ServiceNotFound(f"service: {service!r} does not exist")
         return found
+
+    def meta(self, service: str) -> tuple[Meta, str | None]:
+        """Return what was known of a service right after the write, and the blob id of its file, if any.
+
+        Others may have written since, and a repeat may be told of what was long ago.
+        """
+        data = self.snapshot.read_at(meta_path(service), self.outcome.revision)
+        return known_meta(data), None if data is None else object_id("blob", data).hex()
 
 
 class ConfigService:

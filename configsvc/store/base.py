@@ -132,6 +132,9 @@ class Snapshot(View, Protocol):
     def record(self, revision: int) -> CommitRecord:
         """Return what is known of a revision's commit without reading it; else as `commit`."""
 
+    def read_at(self, path: str, revision: int) -> bytes | None:
+        """Return what `read` would have at an earlier revision."""
+
     def changed_paths(self, revision: int) -> Iterator[str]:
         """Yield the paths of the files that the commit of `revision` changed, against the one before it."""
 

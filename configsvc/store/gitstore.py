@@ -99,7 +99,13 @@ class GitStore:
             root, git_dir, self._publisher, self._reader, rules, disk, self._writer.submit_landing
         )
         self._follower = Follower(self._worktree, is_busy=self._writer.is_busy)
-        self._maintenance = Maintenance(root, git_dir, exclusively=self._writer.exclusively, push_s=push_s)
+        self._maintenance = Maintenance(
+            root,
+            git_dir,
+            exclusively=self._writer.exclusively,
+            drop=self.pushes.turns.drop,
+            push_s=push_s,
+        )
         self._held = ExitStack()
 
     @classmethod

@@ -41,6 +41,11 @@ _END_GRACE_S = 2.0
 logger = logging.getLogger(__name__)
 
 
+def _drop_at_once(task: Callable[[], None]) -> bool:
+    task()
+    return True
+
+
 class Maintenance:
     """Repacks in a thread of its own once packs pile up.
 
@@ -57,7 +62,7 @@ class Maintenance:
         git_dir: Path,
         *,
         exclusively: Callable[[Callable[[], None]], None] = lambda task: task(),
-        drop: Callable[[Callable[[], None]], bool] = lambda task: task() is None,
+        drop: Callable[[Callable[[], None]], bool] = _drop_at_once,
         max_packs: int = MAX_PACKS,
         check_s: float = REPACK_CHECK_S,
         push_s: float = PUSH_S,

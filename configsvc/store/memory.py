@@ -31,6 +31,7 @@ class MemorySnapshot:
     blobs_by_id: dict[str, bytes]
     commits: tuple[CommitInfo, ...] = ()
     changed: tuple[frozenset[str], ...] = (frozenset(),)
+    states: tuple[Files, ...] = ({},)
 
     def find(self, service: str) -> Entry | None:
         history = self.histories.get(service)
@@ -57,6 +58,9 @@ class MemorySnapshot:
     def record(self, revision: int) -> CommitRecord:
         info = self.commits[revision - 1]
         return CommitRecord(revision, info.commit_id, info.committed_at, info.author)
+
+    def read_at(self, path: str, revision: int) -> bytes | None:
+        return self.states[min(revision, self.revision) - 1].get(path)
 
     def changed_paths(self, revision: int) -> Iterator[str]:
         return iter(self.changed[revision - 1])
@@ -188,6 +192,7 @@ class MemoryStore:
             blobs,
             (*before.commits, info),
             (*before.changed, changed),
+            (*before.states, files),
         )
         return Outcome(revision, commit_id, tuple(made))
 

@@ -69,6 +69,14 @@ class StoreSnapshot:
             revision, record.commit_id, record.author, record.committed_at, commit_message_of(content)
         )
 
+    def read_at(self, path: str, revision: int) -> bytes | None:
+        if revision >= self.revision:
+            return self.read(path)
+        identity = self._tree_of(revision)
+        root = Tree(self.reader.read(identity), identity)
+        entry = find_entry(root, encode_path(path), self.reader.read)
+        return None if entry is None or entry.mode not in REGULAR else self.reader.blob(entry.id)
+
     def changed_paths(self, revision: int) -> Iterator[str]:
         before = self._tree_of(revision - 1) if revision > 1 else None
         return differing_paths(before, self._tree_of(revision), self.reader.read)

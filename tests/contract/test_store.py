@@ -241,6 +241,15 @@ def test_a_snapshot_tells_the_version_of_an_earlier_revision(store: ConfigStore)
     assert [entry and entry.version for entry in found] == [None, 0, 1, 2]
 
 
+def test_a_file_is_read_as_it_was_at_an_earlier_revision(store: ConfigStore) -> None:
+    put(store, {".configsvc/services/a.yaml": b"owner: x\n", "a.json": b"{}\n"})
+    put(store, {".configsvc/services/a.yaml": b"owner: y\n"})
+    put(store, {".configsvc/services/a.yaml": None})
+    snapshot = store.snapshot()
+    read = [snapshot.read_at(".configsvc/services/a.yaml", revision) for revision in range(1, 6)]
+    assert read == [None, b"owner: x\n", b"owner: y\n", None, None]
+
+
 def test_services_are_listed_from_a_name_on(store: ConfigStore) -> None:
     put(store, {f"{name}.json": b"{}\n" for name in ("a", "b/c", "b/d", "e")})
     put(store, {"b/c.json": None})

@@ -68,7 +68,9 @@ class ConfigsApi:
         document = read_document(request, self._body(), self._service)
         if wanted not in (None, document.format):
             document = self._converted(document, wanted)
-        change = PutDocument(service, document, write_precondition(), keep_format=wanted is None)
+        # YAML that was made of JSON has no comments to bring: it is an edit of YAML that has.
+        keeps = wanted is None or (wanted is Format.YAML and document.sent is None)
+        change = PutDocument(service, document, write_precondition(), keep_format=keeps)
         response = self._written(change, query)
         if response.status_code == 201:
             response.headers["Location"] = f"{PREFIX}/configs/{service}"  # a name needs no escapes in a path

@@ -53,12 +53,15 @@ class MetaApi:
         if ask.dry_run:
             return previewed(receipt)
         outcome = receipt.outcome
-        told = self._told(receipt.snapshot, service) | {
+        meta, blob_id = receipt.meta(service)
+        told = {
+            "service": service,
+            **asdict(meta),
             "revision": outcome.revision,
             "commit_id": outcome.commit_id,
             "changed": outcome.changed,
         }
-        tag, version = _tag(receipt.snapshot, service), receipt.entry(service).version
+        tag, version = file_tag("meta", blob_id), receipt.entry(service).version
         return answer(to_json(told), JSON, outcome.revision, tag=tag, version=version)
 
     def _told(self, snapshot: Snapshot, service: str) -> dict[str, object]:

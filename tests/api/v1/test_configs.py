@@ -277,7 +277,7 @@ def test_json_sent_to_a_yaml_document_edits_it(client: FlaskClient) -> None:
         (None, JSON, "format=yaml", "a: 1\n"),
         (None, YAML, "format=json", '{\n  "a": 1\n}\n'),
         (YAML, JSON, "format=json", '{\n  "a": 1\n}\n'),
-        (YAML, JSON, "format=yaml", "a: 1\n"),
+        (YAML, JSON, "format=yaml", "# old\na: 1\n"),
         (JSON, YAML, "format=yaml", "# sent\na:   1\n"),
         (JSON, YAML, "", "# sent\na:   1\n"),
         (JSON, JSON, "format=json", '{\n  "a": 1\n}\n'),
@@ -478,3 +478,11 @@ def test_a_dry_run_tells_what_would_change_and_writes_nothing(client: FlaskClien
     assert [each["path"] for each in deleted["diffs"]] == [".configsvc/services/x.yaml", "x.json"]
     assert refusal(patch(client, "y?dry_run=true", {})) == (404, "service-not-found")
     assert revision(client) == 3
+
+
+def test_json_that_is_to_be_yaml_edits_the_yaml_that_stands_there(client: FlaskClient) -> None:
+    text = "# top\na: 1 # keep\nb: [1, 2]\n"
+    put(client, "y", text, YAML)
+    assert not put(client, "y?format=yaml", {"a": 1, "b": [1, 2]}).get_json()["changed"]
+    put(client, "y?format=yaml", {"a": 2, "b": [1, 2]})
+    assert get(client, "y").text == text.replace("1 #", "2 #")

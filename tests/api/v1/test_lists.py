@@ -181,7 +181,7 @@ def test_a_page_that_was_never_offered_is_refused(client: FlaskClient, path: str
     assert refusal(client.get(f"{path}?{query}")) == (400, "request-invalid")
 
 
-@given(st.text(st.characters(codec="utf-8"), max_size=60) | st.integers(0, 10**12))
+@given(st.text(st.characters(codec="ascii"), max_size=60) | st.integers(0, 10**12))
 @settings(max_examples=300, deadline=None)
 def test_a_cursor_gives_back_its_key(key: str | int) -> None:
     if isinstance(key, str):

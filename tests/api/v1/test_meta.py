@@ -101,3 +101,12 @@ def test_a_dry_run_tells_the_file_that_would_change(x: FlaskClient) -> None:
     assert body["versions"] == []
     assert [each["path"] for each in body["diffs"]] == [".configsvc/services/x.yaml"]
     assert revision(x) == 2
+
+
+def test_the_answer_to_a_repeat_is_that_of_the_first(x: FlaskClient) -> None:
+    first = patched(x, {"owner": "first"}, Config_Request_Id="rid-1")
+    patched(x, {"owner": "second"})
+    again = patched(x, {"owner": "first"}, Config_Request_Id="rid-1")
+    assert again.data == first.data
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert again.get_json()["owner"] == "first"
