@@ -36,6 +36,7 @@ import json, os, re, socket, sys
 SOCKET = "configsvc/door.sock"
 MAX_UPDATES = 1000
 TIMEOUT_S = 300
+UNSURE = ("outcome-unknown", "no-answer")
 UNKNOWN = "(main may have moved or not: fetch, then see)"
 
 
@@ -65,14 +66,14 @@ def ask(do, updates):
     except (FileNotFoundError, ConnectionRefusedError):
         return failure("configsvc: no server runs on this repository (expected: one; start it, push again)")
     except OSError as error:
-        return failure(f"configsvc: no answer: {error} {UNKNOWN}")
+        return failure(f"configsvc: no answer: {error} {UNKNOWN}", "no-answer")
     if not line.endswith(b"\\n"):
-        return failure(f"configsvc: the server went away {UNKNOWN}")
+        return failure(f"configsvc: the server went away {UNKNOWN}", "no-answer")
     return json.loads(line)
 
 
-def failure(message):
-    return {"error": "", "message": message}
+def failure(message, code=""):
+    return {"error": code, "message": message}
 
 
 def parsed(line):
@@ -119,7 +120,9 @@ def proc_receive():
             answer = ask("land-push", [update])
         tell(answer["message"])
         ref = update[2]
-        if "error" in answer:
+        if answer.get("error") in UNSURE:
+            sys.stdout.buffer.write(packet(f"ng {ref} not known to have landed, see above\\n"))
+        elif "error" in answer:
             sys.stdout.buffer.write(packet(f"ng {ref} refused by configsvc, see above\\n"))
         else:
             sys.stdout.buffer.write(packet(f"ok {ref}\\n"))

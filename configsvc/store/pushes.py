@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configsvc.core.changes import Outcome
-from configsvc.core.errors import ConfigError, GitBusy, PushRefused, WriteFailed
+from configsvc.core.errors import ConfigError, GitBusy, OutcomeUnknown, PushRefused, WriteFailed
 from configsvc.store.adoption import sync_objects
 from configsvc.store.base import PlanAgain
 from configsvc.store.batch import Draft, NextBatch
@@ -39,6 +39,7 @@ MAX_JUDGED = 4
 LANDING_TIMEOUT_S = 120.0
 MAX_HANDED_BACK = 3
 """How often a landing is judged again outside of the writer's turn before the writer does it."""
+_UNKNOWN = "(main may have moved or not: fetch, then see)"
 _JUDGING_TURN_S = 30.0
 # API writes wait meanwhile.
 _JUDGING_IN_TURN_S = 2.0
@@ -177,7 +178,7 @@ class Pushes:
             return Outcome(snapshot.revision, snapshot.commit_id, (), changed=False)
         if not is_synced:
             self._sync()
-        return self._submit(landing.land).result(LANDING_TIMEOUT_S)
+        return _outcome(self._submit(landing.land))
 
     def _judge(self, updates: Sequence[RefUpdate], folder: str, pusher: Pusher) -> None:
         budget = Budget()
@@ -330,6 +331,20 @@ class _DraftSource:
 
     def size(self, identity: bytes) -> int:
         return len(self.read(identity))
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    """Return what came of a landing that is queued; one that has not begun in time will not begin."""
+    try:
+        return future.result(LANDING_TIMEOUT_S)
+    except TimeoutError:
+        if future.cancel():
+            raise GitBusy(
+                f"push: not landed within {LANDING_TIMEOUT_S:g} s; nothing was (expected: try again)"
+            ) from None
+        raise OutcomeUnknown(f"push: not known after {LANDING_TIMEOUT_S:g} s {_UNKNOWN}") from None
+    except OutcomeUnknown as error:
+        raise OutcomeUnknown(f"{error.message} {_UNKNOWN}") from error
 
 
 def _check_commit(objects: Quarantine, update: RefUpdate) -> None:

@@ -200,7 +200,10 @@ class Writer:
             self._publisher.apply(batch)
 
     def _attempt(self, pending: list[Waiting]) -> bool:
-        """Land `pending` and answer; return False when `main` moved and nothing was done."""
+        """Land `pending` and answer; return False when `main` moved and nothing was done.
+
+        What has to wait for the next batch is put back, and taken from `pending` when this one fails.
+        """
         draft = Draft(self._publisher.snapshot(), self._reader, self._publisher.requests)
         refused: list[tuple[Waiting, Exception]] = []
         deferred: list[Waiting] = []
@@ -224,14 +227,15 @@ class Writer:
                 return False
             if fate is Fate.UNKNOWN:
                 self._limbo = batch
+                self._put_back(deferred)
+                pending[:] = [item for item in pending if not any(item is each for each in deferred)]
                 raise OutcomeUnknown(
                     "disk: a sync failed; the write may be there or not (repeat it with its request id)"
                 )
             self._publisher.apply(batch)
             self._problem = None
         self._on_step("published")
-        with self._queued:
-            self._queue.extendleft(reversed(deferred))
+        self._put_back(deferred)
         # Refusals wait for the batch too: they were judged on the state it makes.
         for item, refusal in refused:
             item.future.set_exception(refusal)
@@ -239,6 +243,10 @@ class Writer:
             item.future.set_result(outcome)
         self._on_step("answered")
         return True
+
+    def _put_back(self, deferred: list[Waiting]) -> None:
+        with self._queued:
+            self._queue.extendleft(reversed(deferred))
 
     def _refuse(self, pending: list[Waiting], error: Exception) -> None:
         for item in pending:

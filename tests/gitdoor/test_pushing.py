@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from configsvc.assembly import open_door, open_instance
+from configsvc.core.errors import OutcomeUnknown
+from configsvc.gitdoor.pushers import Pushers
+from configsvc.gitdoor.receiving import push_answers
+from configsvc.settings import Settings
 from tests.end_to_end.history import wait_until_clean
 from tests.end_to_end.serving import QUIET, Server, serving
 from tests.gitdoor.clones import FOR_MAIN, Clone, clone, repository_url
@@ -240,3 +245,22 @@ def test_a_history_read_afresh_has_the_versions_that_were_told(tmp_path: Path) -
     with serving(tmp_path / "repo", *QUIET) as running:
         assert [versions(running, "one"), versions(running, "two")] == told
         assert "(revision 5)" in running.ready
+
+
+def test_a_push_whose_landing_is_not_known_is_not_called_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def land(update: object, pusher: object) -> None:
+        raise OutcomeUnknown("disk: a sync failed (main may have moved or not: fetch, then see)")
+
+    with open_instance(Settings(repo=tmp_path / "repo")) as instance:
+        pushes = instance.store.pushes
+        monkeypatch.setattr(pushes, "land", land)
+        with open_door(instance, more=push_answers(pushes, Pushers())):
+            here = clone(tmp_path / "repo", tmp_path / "clone")
+            here.commit({"b.json": "{}\n"})
+            pushed = here.push()
+    assert not pushed.ok
+    assert "fetch, then see" in pushed.text
+    assert "not known to have landed" in pushed.text
+    assert "refused" not in pushed.text

@@ -6,17 +6,20 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from configsvc.assembly import open_instance
-from configsvc.core.changes import ANONYMOUS, Author
-from configsvc.core.errors import GitBusy, PushRefused
+from configsvc.core.changes import ANONYMOUS, Author, Outcome
+from configsvc.core.errors import GitBusy, OutcomeUnknown, PushRefused
 from configsvc.core.reports import Violation
 from configsvc.settings import Settings
+from configsvc.store import pushes
 from configsvc.store.gitstore import GitStore
 from configsvc.store.landingturns import LandingTurns
+from configsvc.store.log import Fate
 from configsvc.store.maintenance import Maintenance
 from configsvc.store.pushes import MAX_HANDED_BACK, Landing
 from configsvc.store.pushtypes import NO_OBJECT, Pusher, RefUpdate
@@ -309,6 +312,56 @@ def test_a_landing_waits_no_longer_than_it_may_for_maintenance(store: GitStore, 
     assert turns.drop(land)
     assert refusals
     assert store.pushes.land(update, PUSHER).changed
+
+
+def test_a_landing_that_does_not_begin_in_time_is_refused_and_never_begins(
+    store: GitStore, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    update = brought(store, clone)
+    monkeypatch.setattr(pushes, "LANDING_TIMEOUT_S", 0.05)
+
+    def land() -> None:
+        with pytest.raises(GitBusy, match="nothing was"):
+            store.pushes.land(update, PUSHER)
+
+    store._writer.exclusively(land)
+    put(store, {"c.json": b"{}\n"})
+    assert set(store.snapshot().services()) == {"a", "c"}
+
+
+def test_a_landing_that_outlasts_its_time_is_told_as_unknown(
+    store: GitStore, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_files(clone, {"b.json": "{}\n"})
+    update = brought(store, clone)
+    told = threading.Event()
+    monkeypatch.setattr(pushes, "LANDING_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(store._writer, "_on_step", lambda step: told.wait(WAIT_S))
+    with pytest.raises(OutcomeUnknown, match="fetch, then see"):
+        store.pushes.land(update, PUSHER)
+    told.set()
+    put(store, {"c.json": b"{}\n"})
+    assert set(store.snapshot().services()) == {"a", "b", "c"}
+
+
+def test_a_push_that_is_put_off_is_not_told_of_the_batch_it_was_not_in(
+    store: GitStore, clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "-q", f"file://{store.root}", "other")
+    commit_files(clone, {"b.json": "{}\n"})
+    commit_files(tmp_path / "other", {"c.json": "{}\n"})
+    landings = [Landing(store.pushes, brought(store, each), PUSHER) for each in (clone, tmp_path / "other")]
+    append, fates = store._writer._log.append, [Fate.UNKNOWN]
+    monkeypatch.setattr(store._writer._log, "append", lambda batch: fates.pop() if fates else append(batch))
+    futures: list[Future[Outcome]] = []
+    store._writer.exclusively(
+        lambda: futures.extend(store._writer.submit_landing(landing.land) for landing in landings)
+    )
+    with pytest.raises(OutcomeUnknown):
+        futures[0].result(WAIT_S)
+    assert futures[1].result(WAIT_S).changed
+    assert set(store.snapshot().services()) == {"a", "c"}
 
 
 def test_a_landing_is_there_after_a_restart(tmp_path: Path) -> None:
