@@ -219,11 +219,11 @@ def test_a_step_is_judged_by_the_rules_before_it(store: GitStore, clone: Path) -
     seen: list[bool] = []
 
     def refused(changes: object, before: object) -> list[Violation]:
-        seen.append(before.mode(".configsvc/principals/ann.yaml") is not None)  # type: ignore[attr-defined]
+        seen.append(before.mode(".configsvc/schemas/ann.json") is not None)  # type: ignore[attr-defined]
         return []
 
-    commit_files(clone, {".configsvc/principals/ann.yaml": "roles: []\n"})
-    commit_files(clone, {".configsvc/principals/ann.yaml": None, "b.json": "{}\n"})
+    commit_files(clone, {".configsvc/schemas/ann.json": "{}\n"})
+    commit_files(clone, {".configsvc/schemas/ann.json": None, "b.json": "{}\n"})
     Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
     assert seen == [False, True]
 
