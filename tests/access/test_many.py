@@ -60,13 +60,13 @@ def cost_s(act: Callable[[], None]) -> float:
     return sum(after[:4]) - sum(before[:4])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_start_with_ten_thousand_principals_costs_less_than_a_second(store: GitStore) -> None:
     access = Access(store.snapshot)
     assert cost_s(lambda: read_as(access, "p05000")) < LIMIT_S
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_change_of_one_of_ten_thousand_costs_less_than_a_second(store: GitStore) -> None:
     access = Access(store.snapshot)
     read_as(access, "p00001")
@@ -84,7 +84,7 @@ def read_as(access: Access, name: str) -> None:
     assert access.authenticate(bearer(name)).name == name
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_decision_takes_microseconds(store: GitStore) -> None:
     access = Access(store.snapshot)
     someone = access.authenticate(bearer("p00001"))

@@ -101,7 +101,7 @@ def test_any_text_is_a_pattern_or_has_a_problem(text: str) -> None:
 
 def test_matching_takes_as_many_steps_as_there_are_segments() -> None:
     pattern = PathPattern(("*",) * 7 + ("b",))
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(1000):
         assert not pattern.covers("a/" * 7 + "a")
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 1.0

@@ -256,7 +256,7 @@ def test_a_push_whose_landing_is_not_known_is_not_called_refused(
     with open_instance(Settings(repo=tmp_path / "repo")) as instance:
         pushes = instance.store.pushes
         monkeypatch.setattr(pushes, "land", land)
-        with open_door(instance, more=push_answers(pushes, Pushers())):
+        with open_door(instance, more=push_answers(pushes, Pushers(), instance.access)):
             here = clone(tmp_path / "repo", tmp_path / "clone")
             here.commit({"b.json": "{}\n"})
             pushed = here.push()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -198,19 +199,29 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
             read()
 
 
-@pytest.mark.slow
-def test_ten_thousand_services_are_listed_in_less_than_a_second(tmp_path: Path) -> None:
-    with GitStore.open(tmp_path / "repo") as store:
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Return a client of ten thousand services."""
+    with GitStore.open(tmp_path_factory.mktemp("crowded") / "repo") as store:
         service = ConfigService(store)
         document = read_document(b'{"a": 1}', Format.JSON)
         for start in range(0, 10_000, 1000):
             numbers = range(start, start + 1000)
             service.commit([PutDocument(f"team-{n % 50:02}/service-{n:05}", document) for n in numbers])
-        client = create_app(service, Settings()).test_client()
-        spent = []
-        for _ in range(3):
-            began = time.process_time()
-            items = pages(client, CONFIGS, limit=500)
-            spent.append(time.process_time() - began)
-            assert len(set(names(items))) == len(items) == 10_000
+        yield create_app(service, Settings()).test_client()
+
+
+@pytest.mark.slow
+def test_ten_thousand_services_are_listed_page_by_page(crowded: FlaskClient) -> None:
+    items = pages(crowded, CONFIGS, limit=500)
+    assert len(set(names(items))) == len(items) == 10_000
+
+
+@pytest.mark.soak
+def test_ten_thousand_services_are_listed_in_less_than_a_second(crowded: FlaskClient) -> None:
+    spent = []
+    for _ in range(3):
+        began = time.process_time()
+        assert len(pages(crowded, CONFIGS, limit=500)) == 10_000
+        spent.append(time.process_time() - began)
     assert min(spent) < 1
