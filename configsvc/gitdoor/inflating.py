@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
+
+from werkzeug.exceptions import RequestTimeout
 
 from configsvc.core.errors import MediaTypeUnsupported, RequestInvalid, RequestTooLarge
 
@@ -21,7 +23,8 @@ def read_chunks(body: BinaryIO, encoding: str, *, max_bytes: int) -> Iterator[by
 
     Raises:
         MediaTypeUnsupported: The encoding is not known.
-        RequestInvalid: The body is not what its encoding says.
+        RequestInvalid: The body is not what its encoding says, or cut short.
+        RequestTimeout: It does not come.
         RequestTooLarge: There is more of it.
     """
     if encoding not in ("", "identity", "gzip", "x-gzip"):
@@ -37,8 +40,17 @@ def read_chunks(body: BinaryIO, encoding: str, *, max_bytes: int) -> Iterator[by
 def _plain(body: BinaryIO) -> Iterator[bytes]:
     # What is there, however little: a client that sends drop by drop is to be noticed.
     read = getattr(body, "read1", body.read)
-    while chunk := read(CHUNK_BYTES):
+    while chunk := _next(read):
         yield chunk
+
+
+def _next(read: Callable[[int], bytes]) -> bytes:
+    try:
+        return read(CHUNK_BYTES)
+    except ConnectionError as error:
+        raise RequestInvalid("body: cut short (expected: all of it)") from error
+    except TimeoutError as error:
+        raise RequestTimeout("body: stopped coming") from error
 
 
 def _unpacked(body: BinaryIO) -> Iterator[bytes]:

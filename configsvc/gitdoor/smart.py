@@ -17,7 +17,7 @@ from werkzeug.wsgi import get_input_stream
 from configsvc.access.decide import Action, Admission
 from configsvc.api.guard import admission, require
 from configsvc.core.changes import Author
-from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, Unavailable
+from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
 from configsvc.core.patterns import EVERYTHING
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
@@ -31,6 +31,8 @@ SERVICES = ("git-upload-pack", "git-receive-pack")
 _PROTOCOL = re.compile(r"version=([012])")
 _MAX_PROTOCOL_CHARS = 200
 _TIDY_S = 1.0
+# What git says of a request that is not in its protocol, or ends too early.
+_MALFORMED = re.compile(r"protocol error|hung up unexpectedly|bad line length|early EOF")
 _UNCACHED = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -73,6 +75,8 @@ class SmartHttp:
     def refs(self) -> Response:
         """Answer what there is to fetch, or to push to."""
         asking = _admitted()
+        if len(request.args.getlist("service")) > 1:
+            raise RequestInvalid("service: given more than once (expected: ?service=git-upload-pack)")
         service = request.args.get("service", "")
         if service not in SERVICES or len(request.args) != 1:
             raise NotFound("service: none of git's smart ones (expected: ?service=git-upload-pack)")
@@ -171,7 +175,10 @@ def _response(running: Running, media_type: str, head: bytes = b"") -> Response:
     try:
         first = running.git.read()
         if not first and running.git.wait() != 0:
-            raise Unavailable(f"git: {running.git.last_words()[-200:] or 'ended without a word'}")
+            words = running.git.last_words()[-200:]
+            if _MALFORMED.search(words):
+                raise RequestInvalid(f"body: not understood by git: {words}")
+            raise Unavailable(f"git: {words or 'ended without a word'}")
     except BaseException:
         running.close()
         raise

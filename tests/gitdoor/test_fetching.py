@@ -149,10 +149,11 @@ def test_another_host_is_refused_here_too(server: Server) -> None:
     [
         ({"Content-Type": "text/plain"}, b"0000", 415),
         ({"Content-Type": FETCH, "Content-Encoding": "br"}, b"0000", 415),
+        ({"Content-Type": FETCH}, b"zzzz", 400),
         ({"Content-Type": FETCH, "Content-Encoding": "gzip"}, b"not gzip", 400),
         ({"Content-Type": FETCH, "Content-Encoding": "gzip"}, gzip.compress(b"0000")[:-6], 400),
     ],
-    ids=["type", "encoding", "no gzip", "cut short"],
+    ids=["type", "encoding", "no packet", "no gzip", "cut short"],
 )
 def test_a_malformed_request_to_fetch_is_refused_in_words(
     server: Server, served: Path, headers: dict[str, str], body: bytes, status: int

@@ -98,6 +98,42 @@ def test_an_id_stands_for_a_right_while_its_push_is_under_way() -> None:
             pushers.find(unknown)
 
 
+class Broken(BytesIO):
+    """A body that ends as a connection does."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(b"0032")
+        self._error = error
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        found = super().read1(size)
+        if not found:
+            raise self._error
+        return found
+
+
+@pytest.mark.parametrize(("error", "status"), [(ConnectionError(), 400), (TimeoutError(), 408)])
+def test_a_client_that_goes_away_in_its_body_is_no_error_of_ours(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, error: OSError, status: int
+) -> None:
+    answer = client.post(
+        "/config-repo.git/git-receive-pack",
+        input_stream=Broken(error),
+        content_type="application/x-git-receive-pack-request",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == status
+    assert not [record for record in caplog.records if record.exc_info]
+    with client.get(REFS) as after:
+        assert after.status_code == 200
+
+
+def test_a_service_that_is_named_twice_is_a_malformed_request(client: FlaskClient) -> None:
+    answer = client.get(f"{REFS}&service=git-receive-pack")
+    assert answer.status_code == 400
+    assert "more than once" in answer.text
+
+
 @pytest.mark.parametrize("encoding", ["", "identity"])
 def test_a_plain_body_is_read_as_it_is(encoding: str) -> None:
     assert b"".join(read_chunks(BytesIO(b"abc" * 100_000), encoding, max_bytes=300_000)) == b"abc" * 100_000
