@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from configsvc.core.errors import PushRefused, RequestInvalid
 from configsvc.core.reports import Violation
 from configsvc.core.trees import EXECUTABLE, FILE, FOLDER, PathChange
 from configsvc.store.gitcommand import GitFailed, git
-from configsvc.store.landing import Judge
+from configsvc.store.landing import Judge, deletion_violations
 from configsvc.store.objects import object_id
 from configsvc.store.pushbounds import Budget
 from configsvc.store.pushes import StoredObjects
@@ -39,6 +39,8 @@ class Findings:
 def check_files(root: Path, gate: Gate) -> Findings:
     """Return what the gate says of all files of a working tree, committed or not, but for those git ignores.
 
+    What HEAD has and the tree has not is judged as removed.
+
     Raises:
         RequestInvalid: `root` is no git working tree.
     """
@@ -48,7 +50,10 @@ def check_files(root: Path, gate: Gate) -> Findings:
         raise RequestInvalid(f"{root}: {error} (expected: a git working tree)") from error
     files = WorkingFiles(root)
     changes = [change for path in sorted(listed.split(b"\0")[:-1]) if (change := files.add(path)) is not None]
-    return Findings(tuple(gate(changes, StepTree(files.root(), files))), len(changes))
+    tree = StepTree(files.root(), files)
+    removed = _removed(root, {change.path for change in changes})
+    violations = gate([*changes, *removed], tree)
+    return Findings((*violations, *_deletions(root, removed, tree)), len(changes))
 
 
 def check_commits(root: Path, base: str, tip: str, gate: Gate) -> Findings:
@@ -71,6 +76,28 @@ def check_commits(root: Path, base: str, tip: str, gate: Gate) -> Findings:
     finally:
         reader.close()
     return Findings((), len(judged.changes) if judged is not None else 0)
+
+
+def _removed(root: Path, present: Collection[str]) -> list[PathChange]:
+    """Return the files of HEAD that are not there any more."""
+    try:
+        listed = git(root, "ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD")
+    except GitFailed:
+        return []  # nothing is committed yet
+    paths = [path.decode("utf-8", "surrogateescape") for path in listed.split(b"\0")[:-1]]
+    return [PathChange(path, None, None) for path in paths if path not in present]
+
+
+def _deletions(root: Path, removed: Sequence[PathChange], after: StepTree) -> list[Violation]:
+    if not removed:
+        return []
+    reader = ObjectReader(root)
+    try:
+        tree_id = bytes.fromhex(git(root, "rev-parse", "HEAD^{tree}").decode().strip())
+        before = StepTree(Tree(reader.read(tree_id), tree_id), reader)
+        return list(deletion_violations(removed, before, after))
+    finally:
+        reader.close()
 
 
 class _Folder:

@@ -13,6 +13,7 @@ from configsvc.assembly import open_gate
 from configsvc.checking import check_commits, check_files
 from configsvc.cli.check import annotation
 from configsvc.cli.main import run
+from configsvc.core.names import ATTRIBUTES, ATTRIBUTES_FILE
 from configsvc.core.reports import Violation
 from configsvc.settings import Settings
 from configsvc.store.steptree import Gate
@@ -48,7 +49,36 @@ def test_files_that_are_not_committed_are_judged_and_ignored_ones_are_not(root: 
     (root / "a.json").write_text("[]")
     (root / "web/b.yaml").unlink()
     places = [line.partition(" ")[0] for line in found(root, gate)]
-    assert places == ["a.json:1:1:", "new.json:2:2:"]
+    assert places == ["a.json:1:1:", "new.json:2:2:", "web/b.yaml:"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "removed"), ("*.json text\n", "as `init` made it")], ids=["missing", "changed"]
+)
+def test_attributes_that_the_server_would_refuse_are_found(
+    root: Path, gate: Gate, text: str | None, words: str
+) -> None:
+    commit_files(root, {ATTRIBUTES_FILE: ATTRIBUTES.decode()})
+    assert found(root, gate) == []
+    if text is None:
+        (root / ATTRIBUTES_FILE).unlink()
+    else:
+        (root / ATTRIBUTES_FILE).write_text(text)
+    (line,) = found(root, gate)
+    assert line.startswith(ATTRIBUTES_FILE)
+    assert words in line
+
+
+def test_a_service_that_is_removed_is_found_unless_it_was_disabled(root: Path, gate: Gate) -> None:
+    place = ".configsvc/services/a.yaml"
+    (root / "a.json").unlink()
+    (line,) = found(root, gate)
+    assert line.startswith("a.json: removed while its service is enabled (expected: `enabled: false` in ")
+    git(root, "checkout", "-q", "a.json")
+    commit_files(root, {place: "enabled: false\n"})
+    for path in ("a.json", place):
+        (root / path).unlink()
+    assert found(root, gate) == []
 
 
 @pytest.mark.parametrize(
