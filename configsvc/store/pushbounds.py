@@ -15,6 +15,8 @@ MAX_CHANGES = 5_000
 MAX_TOTAL_CHANGES = 20_000
 MAX_TREE_ENTRIES = 2_000_000
 """Most names in folders that are looked at."""
+MAX_NAMES = 200_000
+"""Most different names among them."""
 MAX_DEPTH = 32
 MAX_BLOB_BYTES = 32 << 20
 MAX_TREE_BYTES = 8 << 20

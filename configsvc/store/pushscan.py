@@ -17,7 +17,7 @@ from configsvc.core.reports import Violation
 from configsvc.core.trees import EXECUTABLE, FILE, FOLDER
 from configsvc.store.gitcommand import GitFailed
 from configsvc.store.objects import object_id
-from configsvc.store.pushbounds import MAX_CLOCK_LEAD_S, MAX_DEPTH, MAX_OBJECTS, Budget
+from configsvc.store.pushbounds import MAX_CLOCK_LEAD_S, MAX_DEPTH, MAX_NAMES, MAX_OBJECTS, Budget
 from configsvc.store.pushtypes import parse_commit, refusal
 from configsvc.store.quarantine import ObjectInfo, Quarantine
 from configsvc.store.treediff import tree_entries
@@ -106,6 +106,10 @@ class Scan:
             raise PushRefused(
                 f"{shown}: committer {COMMITTER.email} (expected: whoever made it; that is the server's)"
             )
+        if COMMITTER.email in commit.author.lower():
+            raise PushRefused(
+                f"{shown}: author {COMMITTER.email} (expected: whoever made it; that is the server's)"
+            )
         if commit.committed_at > time.time() + MAX_CLOCK_LEAD_S:
             raise PushRefused(
                 f"{shown}: committed at {commit.committed_at} (expected: not in the future; set the clock)"
@@ -113,20 +117,28 @@ class Scan:
         return commit.tree
 
     def _walk(self, roots: Iterable[bytes]) -> None:
-        waiting = deque((root, b"", 0) for root in roots)
+        waiting = deque((root, b"", 0) for root in dict.fromkeys(roots) if root in self._new)
+        self._met.update(root for root, _, _ in waiting)
         while waiting:
             identity, prefix, depth = waiting.popleft()
-            if identity in self._met or identity not in self._new:
-                continue
             if depth > MAX_DEPTH:
                 raise PushRefused(f"push: folders nested deeper than {MAX_DEPTH} (expected: <= {MAX_DEPTH})")
-            self._met.add(identity)
             for name, entry in self._entries(identity).items():
                 self._check_entry(prefix, name, entry)
+                # Nothing is kept of what is not new: of that a push can name millions.
+                if entry.id not in self._new:
+                    continue
                 if entry.mode == FOLDER:
-                    waiting.append((entry.id, prefix + name + b"/", depth + 1))
-                else:
-                    self._met.add(entry.id)
+                    if entry.id not in self._met:
+                        waiting.append((entry.id, prefix + name + b"/", depth + 1))
+                        self._met.add(entry.id)
+                    continue
+                kind = self._new[entry.id].kind
+                if kind != "blob":
+                    raise PushRefused(
+                        f"object {entry.id.hex()[:12]}: {kind} (expected: a file, as its mode says)"
+                    )
+                self._met.add(entry.id)
 
     def _entries(self, identity: bytes) -> dict[bytes, TreeEntry]:
         kind, content = self._objects.kind_and_content(identity)
@@ -165,6 +177,10 @@ class Scan:
         problem = self._path_problem(name.decode("utf-8", "surrogateescape"))
         if problem is None:
             self._good_names.add(name)
+            if len(self._good_names) > MAX_NAMES:
+                raise PushRefused(
+                    f"push: more than {MAX_NAMES} different names in its folders (expected: several pushes)"
+                )
         return problem
 
     def _refuse_found(self) -> None:

@@ -18,7 +18,8 @@ NO_OBJECT = "0" * 40
 _SHOWN_VIOLATIONS = 50
 _HEADERS = re.compile(
     rb"tree (?P<tree>[0-9a-f]{40})\n(?P<parents>(?:parent [0-9a-f]{40}\n)*)"
-    rb"author [^\n]*\ncommitter [^\n<]*<(?P<committer>[^>\n]*)> (?P<time>[0-9]{1,18}) [-+][0-9]{4}\n"
+    rb"author (?P<author>[^\n]*)\n"
+    rb"committer [^\n<]*<(?P<committer>[^>\n]*)> (?P<time>[0-9]{1,18}) [-+][0-9]{4}\n"
 )
 
 
@@ -63,6 +64,7 @@ class CommitHead:
 
     tree: bytes
     parents: tuple[bytes, ...]
+    author: str
     committer_email: str
     committed_at: int
     subject: str
@@ -81,6 +83,7 @@ def parse_commit(identity: bytes, content: bytes) -> CommitHead:
     return CommitHead(
         tree=bytes.fromhex(match["tree"].decode()),
         parents=tuple(bytes.fromhex(line[7:].decode()) for line in match["parents"].splitlines()),
+        author=match["author"].decode("utf-8", "replace"),
         committer_email=match["committer"].decode("utf-8", "replace"),
         committed_at=int(match["time"]),
         subject=message.partition(b"\n")[0].decode("utf-8", "replace"),
