@@ -7,6 +7,7 @@ made one, or an admin, may force or delete it.  Tags are written once.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configsvc.core.errors import PushRefused
+from configsvc.core.names import DEVICE_NAMES
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed
 from configsvc.store.pushbounds import MAX_REFS
@@ -25,7 +27,8 @@ MAX_REF_CHARS = 200
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+#@=,-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+#@=,-]*)*", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{40}")
-_TAKEN = ("main", "head")
+# With these in front git may take the name for something else, when a person types it.
+_TAKEN = ("main", "head", "refs", "heads", "tags", "remotes", "origin", "for")
 
 
 def is_for_main(ref: str) -> bool:
@@ -46,18 +49,27 @@ def check_ref(update: RefUpdate) -> None:
         raise PushRefused(
             f"{ref[:MAX_REF_CHARS]!a}: not to be pushed (expected: {LANDING_REF}, a branch or a tag)"
         )
-    name = ref.split("/", 2)[2]
-    if len(ref) > MAX_REF_CHARS or not _is_name(name):
-        raise PushRefused(
-            f"{ref[:MAX_REF_CHARS]!a}: name "
-            f"(expected: segments of A-Z a-z 0-9 _ . + # @ = , - and <= {MAX_REF_CHARS} characters)"
-        )
-    if ref.startswith(_BRANCHES) and name.split("/")[0].lower() in _TAKEN:
-        raise PushRefused(f"{ref}: too much like main or HEAD (expected: another name)")
     if update.is_creation and update.is_deletion:
         raise PushRefused(f"{ref}: from nothing to nothing (expected: one that is made, moved or deleted)")
+    problem = _name_problem(ref.split("/", 2)[2], is_long=len(ref) > MAX_REF_CHARS)
+    if problem is not None and (update.is_creation or not _is_name(ref)):
+        raise PushRefused(f"{ref[:MAX_REF_CHARS]!a}: {problem}")
     if ref.startswith(_TAGS) and not update.is_creation:
         raise PushRefused(f"{ref}: is there already (expected: a new tag; one is written once)")
+
+
+def _name_problem(name: str, *, is_long: bool) -> str | None:
+    """Return why no new branch or tag may have this name, None when one may."""
+    if is_long or not _is_name(name):
+        return f"name (expected: segments of A-Z a-z 0-9 _ . + # @ = , - and <= {MAX_REF_CHARS} characters)"
+    segments = name.lower().split("/")
+    if segments[0] in _TAKEN or segments[0].endswith("_head") or _ID.fullmatch(name.lower()):
+        return "too much like main, HEAD, another ref or a commit id (expected: another name)"
+    if any(segment.partition(".")[0] in DEVICE_NAMES for segment in segments):
+        return "has a device name of Windows as a segment (expected: another name)"
+    if any(segment.endswith((".git", ".lock")) for segment in segments):
+        return "has a segment that ends in .git or .lock (expected: another name)"
+    return None
 
 
 def _is_name(name: str) -> bool:
@@ -123,7 +135,12 @@ def check_refs_together(updates: Sequence[RefUpdate], objects: Quarantine) -> No
     """Raise `PushRefused` when there would be more refs than there may be, or one below another."""
     created = {update.ref for update in updates if update.is_creation and not is_for_main(update.ref)}
     refs = set(_refs(objects)) | created if created else set()
-    for ref in created:
+    spelled = {part.lower(): part for ref in sorted(refs - created) for part in _parts(ref)}
+    for ref in sorted(created):
+        for part in _parts(ref):
+            other = spelled.setdefault(part.lower(), part)
+            if other != part:
+                raise PushRefused(f"{ref}: differs only by case from {other} (expected: another name)")
         above = ref.rpartition("/")[0]
         while above.count("/") >= 2:
             if above in refs:
@@ -140,6 +157,11 @@ def _refs(objects: Quarantine) -> dict[str, str]:
     """Return the ids that the server's own refs have."""
     listed = objects.git("for-each-ref", "--format=%(refname) %(objectname)").decode("utf-8", "replace")
     return dict(line.rsplit(" ", 1) for line in listed.splitlines())
+
+
+def _parts(ref: str) -> list[str]:
+    """Return a ref and the folders that it stands in."""
+    return list(itertools.accumulate(ref.split("/"), "{}/{}".format))
 
 
 def _loses_commits(update: RefUpdate, objects: Quarantine) -> bool:

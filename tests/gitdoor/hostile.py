@@ -224,6 +224,12 @@ HISTORY = {
     "a commit in the server's name": Case(
         lambda p: p.commit(p.root({}), committer=b"configsvc <configsvc@configsvc.invalid>"), "committer"
     ),
+    "the server as author": Case(
+        lambda p: p.commit(
+            p.root({}), who=b"x <ConfigSvc@configsvc.invalid>", committer=b"Eve <eve@example.com>"
+        ),
+        "author configsvc@",
+    ),
     "a commit from the future": Case(lambda p: p.commit(p.root({}), when=4_000_000_000), "not in the future"),
     "a NUL in a message": Case(lambda p: p.commit(p.root({}), message=b"a\0b\n"), ""),
     "a message of 100 KB": Case(lambda p: p.commit(p.root({}), message=b"x" * 100_000), "bytes"),
@@ -358,6 +364,18 @@ REFS = {
         "refs/heads/Main": "another name",
         "refs/heads/main/x": "another name",
         "refs/heads/MAIN/x": "another name",
+        "refs/tags/main": "another name",
+        "refs/tags/heads/main": "another name",
+        "refs/heads/refs/heads/main": "another name",
+        "refs/heads/origin/main": "another name",
+        "refs/heads/for/main": "another name",
+        "refs/tags/FETCH_HEAD": "another name",
+        "refs/heads/" + "1a" * 20: "commit id",
+        "refs/heads/con": "device name",
+        "refs/tags/x/NUL.1": "device name",
+        "refs/heads/a.git": ".git",
+        "refs/heads/a.LOCK": ".lock",
+        "refs/tags/V1": "only by case",
         "refs/heads/caf\u00e9": "name",
         "refs/heads/a'b": "name",
         "refs/heads/$(id)": "name",
