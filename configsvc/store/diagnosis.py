@@ -14,7 +14,7 @@ from configsvc.store.edits import working_edits
 from configsvc.store.gitcommand import ADVISED_GIT, MIN_GIT, GitFailed, git, git_version
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.maintenance import MAX_PACKS
-from configsvc.store.repository import git_dir_of, local_settings, wanted_settings
+from configsvc.store.repository import git_dir_of, is_shallow, local_settings, wanted_settings
 
 MAX_FOLDER_ENTRIES = 1000
 """A commit writes the trees on its path, so larger folders make every write below them slow."""
@@ -53,7 +53,7 @@ def diagnose(root: Path) -> Iterator[Finding]:
         return
     running = _is_running(git_dir)
     yield Finding(Level.OK, "server: running" if running else "server: not running")
-    for check in (_objects, _branch, _settings, _edits, _folders):
+    for check in (_objects, _history, _branch, _settings, _edits, _folders):
         try:
             yield from check(root, git_dir)
         except (GitFailed, OSError) as error:
@@ -104,6 +104,15 @@ def _objects(root: Path, git_dir: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.OK, "objects: sound")
+
+
+def _history(root: Path, git_dir: Path) -> Iterator[Finding]:
+    if is_shallow(git_dir):
+        yield Finding(
+            Level.FAILURE,
+            "history: cut off, this is a shallow clone (expected: the whole history)",
+            "`git fetch --unshallow`; `serve` refuses it until then, since versions have other numbers",
+        )
 
 
 def _branch(root: Path, git_dir: Path) -> Iterator[Finding]:

@@ -27,7 +27,14 @@ from configsvc.store.pushscan import PathProblem
 from configsvc.store.reader import DEFAULT_CACHE_BYTES, ObjectReader
 from configsvc.store.recovery import recover
 from configsvc.store.refs import RefBusy, RefMoved, RefUnsynced, read_ref
-from configsvc.store.repository import create_repository, git_dir_of, needs_creation, own_folder, pin_settings
+from configsvc.store.repository import (
+    create_repository,
+    git_dir_of,
+    needs_creation,
+    own_folder,
+    pin_settings,
+    refuse_shallow,
+)
 from configsvc.store.requests import RequestTable
 from configsvc.store.state import Head, StoreSnapshot, encode_path
 from configsvc.store.steptree import Gate, StepTree
@@ -140,6 +147,7 @@ class GitStore:
         if create and needs_creation(root):
             create_repository(root, now_s=time.time())
         git_dir = git_dir_of(root)
+        refuse_shallow(root, git_dir)
         with ExitStack() as held:
             held.enter_context(RepositoryLock(git_dir))
             for finding in recover(git_dir):

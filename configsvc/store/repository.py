@@ -106,6 +106,25 @@ def git_dir_of(root: Path) -> Path:
     return git_dir
 
 
+def is_shallow(git_dir: Path) -> bool:
+    """Return whether the history is cut off: `.git/shallow` names where (gitrepository-layout(5))."""
+    place = git_dir / "shallow"
+    return place.exists() and place.stat().st_size > 0
+
+
+def refuse_shallow(root: Path, git_dir: Path) -> None:
+    """Raise for a shallow clone: versions are counted over the whole history, and would have other numbers.
+
+    Raises:
+        RepositoryUnusable: It is one.
+    """
+    if is_shallow(git_dir):
+        raise RepositoryUnusable(
+            f"repository: {root} is a shallow clone, in which versions have other numbers "
+            "(expected: the whole history; `git fetch --unshallow` gets it)"
+        )
+
+
 def needs_creation(root: Path) -> bool:
     """Return whether `root` is a place where `create_repository` may make a repository.
 

@@ -13,6 +13,7 @@ from configsvc.core.changes import ANONYMOUS, COMMITTER, Plan
 from configsvc.core.errors import OutcomeUnknown, RepositoryUnusable, RequestIdReused, WriteFailed
 from configsvc.store import adoption
 from configsvc.store.base import Write
+from configsvc.store.diagnosis import diagnose
 from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import SETTINGS
 from tests.store.gitrepo import (
@@ -411,3 +412,16 @@ def _is_cat_file_of(process: Path, root: Path) -> bool:
         return b"cat-file" in command and (process / "cwd").resolve() == root.resolve()
     except OSError:
         return False
+
+
+def test_a_shallow_clone_is_refused_and_served_once_its_history_is_whole(root: Path, tmp_path: Path) -> None:
+    with GitStore.open(root) as store:
+        put(store, {"nginx.json": b"{}\n"})
+    git(tmp_path, "clone", "-q", "--depth=1", root.as_uri(), "clone")
+    clone = tmp_path / "clone"
+    with pytest.raises(RepositoryUnusable, match="git fetch --unshallow"):
+        GitStore.open(clone)
+    assert any("shallow" in finding.message for finding in diagnose(clone))
+    git(clone, "fetch", "-q", "--unshallow")
+    with GitStore.open(clone) as store:
+        assert store.snapshot().revision == 2
