@@ -81,7 +81,8 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
     bounds = settings.bounds
     with closing(WorkerPool()) as workers:
         judge = SchemaJudge(workers)
-        operator = OperatorSchemas(settings.schemas, check=judge.check)
+        # By this thread: the operator is no stranger, and no worker has to be started for it.
+        operator = OperatorSchemas(settings.schemas)
         gate = SchemaGate(judge, operator, bounds=bounds)
 
         def judge_step(changes: Sequence[PathChange], tree: StepTree) -> Sequence[Violation]:
