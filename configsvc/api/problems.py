@@ -156,6 +156,8 @@ def render(problem: Problem, path: str) -> Rendered:
     headers = [("Content-Type", media_type), ("Cache-Control", "no-store")]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.extend(("WWW-Authenticate", challenge) for challenge in CHALLENGES)
+    if status == HTTPStatus.NOT_ACCEPTABLE:
+        headers.append(("Vary", "Accept"))
     if status == HTTPStatus.SERVICE_UNAVAILABLE or problem.code == errors.RevisionUnreached.code:
         headers.append(("Retry-After", str(RETRY_AFTER_S)))
     return Rendered(status, tuple(headers), body)

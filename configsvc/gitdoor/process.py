@@ -49,6 +49,7 @@ class GitProcess:
         self._tidy_s = tidy_s
         self._deadline = time.monotonic() + timeout_s
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`; a pipe would have to be read
+        self._has_ended = False
         self._early = bytearray()
         self._git_dir = root / ".git"
         self._process = subprocess.Popen(
@@ -125,6 +126,9 @@ class GitProcess:
 
     def end(self) -> None:
         """End it with all that it started.  Ending twice is harmless."""
+        if self._has_ended:
+            return  # its number may be another's by now
+        self._has_ended = True
         with contextlib.suppress(OSError):
             self._stdin.close()
         # git does not clean up when a signal ends it, and a push may have left 256 MiB.

@@ -149,6 +149,7 @@ def test_the_answer_is_what_the_client_accepts(
     response = get(client, "x") if accept is None else get(client, "x", Accept=accept)
     if media_type is None:
         assert refusal(response) == (406, "not-acceptable")
+        assert response.headers["Vary"] == "Accept"
         return
     assert (response.status_code, response.content_type) == (200, media_type)
     assert response.headers["ETag"].endswith('-yaml"' if media_type == YAML else '-json"')
