@@ -14,6 +14,7 @@ from configsvc.core.changes import Plan, commit_message
 from configsvc.core.errors import (
     ConfigError,
     DocumentBroken,
+    DocumentTooLarge,
     PathConflict,
     RevisionMismatch,
     SchemaViolated,
@@ -56,6 +57,9 @@ from configsvc.store.base import Entry, PlanAgain, Snapshot, View
 from configsvc.validation.conformance import Rules, Sent, SentTexts
 from configsvc.validation.schemas import REPOSITORY_FOLDER
 from configsvc.validation.verdicts import JudgementPending
+
+MAX_STAGED_BYTES = 128 << 20
+"""Most bytes in the files of one commit: small patches may be of large documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class Planner:
         for index, change in enumerate(self._changes):
             try:
                 self._take(staged, index, sent, may_wait)
+                _check_size(staged)
             except ConfigError as error:
                 self._locate(error, index, change)
                 raise
@@ -270,6 +275,13 @@ class Planner:
             where = {"index": index, **_subject(change)}
             details = error.details or ({"message": error.message},)
             error.details = tuple({**detail, **where} for detail in details)
+
+
+def _check_size(staged: Staged) -> None:
+    if staged.size > MAX_STAGED_BYTES:
+        raise DocumentTooLarge(
+            f"commit: files of more than {MAX_STAGED_BYTES} bytes in all (expected: several commits)"
+        )
 
 
 def refuse_violations(rules: Rules, staged: Staged, sent: SentTexts, may_wait: bool) -> None:

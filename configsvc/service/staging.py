@@ -20,10 +20,12 @@ class Staged:
     def __init__(self, base: View) -> None:
         self.base = base
         self.edits: dict[str, bytes | None] = {}
+        self.size = 0  # bytes of all that was laid on top
 
     def stage(self, edits: dict[str, bytes | None]) -> None:
         """Lay more edits on top; None removes a file."""
         self.edits |= edits
+        self.size += sum(len(data) for data in edits.values() if data is not None)
 
     def entry(self, service: str) -> Entry | None:
         """Return the newest version that the base has of a service, tombstones included."""

@@ -8,6 +8,7 @@ from configsvc.core.changes import ServiceVersion
 from configsvc.core.errors import (
     ConfigError,
     DocumentInvalid,
+    DocumentTooLarge,
     NameInvalid,
     PatchFailed,
     PathConflict,
@@ -285,3 +286,17 @@ def test_a_stale_tag_of_a_file_is_told_the_current_one(service: ConfigService) -
     with pytest.raises(PreconditionFailed) as caught:
         service.commit([SetMeta("web", owner="x", precondition=stale)])
     assert caught.value.details[0]["etag"] == f'"{"0" * 16}-meta"'
+
+
+def test_bounded_many_small_patches_of_large_documents_are_refused_at_a_limit(
+    service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("configsvc.service.planning.MAX_STAGED_BYTES", 4000)
+    names = [f"s{n}" for n in range(5)]
+    for name in names:
+        service.commit([json_put(name, {"text": "x" * 1000})])
+    patches = [PatchDocument(name, {"n": 1}, PatchKind.MERGE) for name in names]
+    with pytest.raises(DocumentTooLarge, match="more than 4000 bytes in all") as caught:
+        service.commit(patches)
+    assert caught.value.details[0]["index"] == 3
+    service.commit(patches[:3])
