@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
-import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from configsvc.api.problems import Problem, http_problem
-from configsvc.edge.asgi_types import Receive, Scope, Send, raw_headers
+from configsvc.api.problems import http_problem
+from configsvc.edge.answering import Answering
+from configsvc.edge.asgi_types import Receive, Scope, Send
 from configsvc.edge.exchange import SLICE_BYTES, Exchange
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.edge.request_body import (
     BodyBudget,
-    ClientGone,
     StreamedBody,
     WholeBody,
     stated_length,
@@ -30,11 +28,6 @@ from configsvc.edge.request_body import (
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-CLIENT_GONE_STATUS = 499
-"""Logged when nobody was left to answer (nginx's number for it)."""
-
-_log = logging.getLogger("configsvc.edge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +97,35 @@ class WsgiBridge:
         limits = self._limits
         max_bytes = limits.larger_bodies.get(scope["path"], limits.max_body_bytes)
         body = WholeBody(self.budget, max_bytes, limits.body_timeout_s)
+        answering = Answering(scope, send, self._refusals)
         exchange = Exchange(
-            self._app, self._pool, scope, receive, send, limits.write_timeout_s, is_body_complete=lambda: True
+            self._app,
+            self._pool,
+            scope,
+            receive,
+            answering.send,
+            limits.write_timeout_s,
+            is_body_complete=lambda: True,
         )
 
         async def run() -> None:
             await exchange.run(io.BytesIO(await body.read(scope["headers"], receive)))
 
         try:
-            await self._guard(exchange, run)
+            await answering.run(run())
         finally:
             body.release()
 
     async def _answer_streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = StreamedBody(receive, asyncio.get_running_loop(), self._limits.body_timeout_s)
         body.is_complete = stated_length(scope["headers"]) == 0
+        answering = Answering(scope, send, self._refusals)
         exchange = Exchange(
             self._app,
             self._stream_pool,
             scope,
             receive,
-            send,
+            answering.send,
             self._limits.write_timeout_s,
             is_body_complete=lambda: body.is_complete,
         )
@@ -135,34 +136,6 @@ class WsgiBridge:
             await exchange.run(cast(BinaryIO, io.BufferedReader(body, SLICE_BYTES)))
 
         try:
-            await self._guard(exchange, run)
+            await answering.run(run())
         finally:
             body.leave()
-
-    async def _guard(self, exchange: Exchange, run: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Run one request; nothing that goes wrong with it gets beyond here."""
-        started_s = time.perf_counter()
-        try:
-            await run()
-        except Refused as refused:
-            await self._refuse(refused.problem, exchange, started_s)
-        except ClientGone:
-            self._refusals.log(exchange.scope, CLIENT_GONE_STATUS, started_s)
-        except asyncio.CancelledError:
-            # The stop of the server waited long enough.  The task ends here, so its cancellation does too.
-            await self._refuse(http_problem(503, "the server is shutting down"), exchange, started_s)
-        except Exception:  # noqa: BLE001 - the edge of a request; logged
-            _log.exception("%s %s failed", exchange.scope["method"], ascii(exchange.scope["path"]))
-            await self._refuse(http_problem(500), exchange, started_s)
-
-    async def _refuse(self, problem: Problem, exchange: Exchange, started_s: float) -> None:
-        """Answer in the application's place, unless it has begun to: then the server cuts the connection."""
-        if exchange.is_started:
-            return
-        scope = exchange.scope
-        rendered = self._refusals.render(problem, scope["path"])
-        # Closed, since the rest of the body is not read.
-        head = [*raw_headers(rendered.headers), (b"connection", b"close")]
-        await exchange.send({"type": "http.response.start", "status": rendered.status, "headers": head})
-        await exchange.send({"type": "http.response.body", "body": rendered.body})
-        self._refusals.log(scope, rendered.status, started_s)

@@ -42,7 +42,6 @@ class Exchange:
     send: Send
     write_timeout_s: float
     is_body_complete: Callable[[], bool]
-    is_started: bool = False
     _is_left: bool = field(default=False, init=False)
 
     async def run(self, body: BinaryIO) -> None:
@@ -115,7 +114,6 @@ class Exchange:
         headers = raw_headers(call.headers)
         if not self.is_body_complete():
             headers.append((b"connection", b"close"))  # what comes next is still this body
-        self.is_started = True
         await self._send({"type": "http.response.start", "status": call.status, "headers": headers})
 
     async def _send_body(self, chunk: bytes, *, more: bool) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
 from configsvc.api.v1.paths import COMMITS_PATH
+from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi import EdgeApp
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
@@ -27,11 +28,14 @@ SPARE_STREAM_THREADS = 4
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server that tells when it accepts connections."""
+    """uvicorn's server that tells when it accepts connections, and when it begins to stop."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
@@ -41,6 +45,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is under way, for a while, and then let go of every connection."""
+        self._on_stop()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             cast(EdgeProtocol, connection).transport.abort()
@@ -54,6 +59,7 @@ def make_server(
     revision: Callable[[], int],
     on_ready: Callable[[], None] = lambda: None,
     is_streamed: Callable[[str], bool] = lambda path: False,
+    answerers: Sequence[Answerer] = (),
 ) -> Server:
     """Return a server for `app`, to be run with its sockets.
 
@@ -61,12 +67,14 @@ def make_server(
         revision: Returns the newest revision.
         on_ready: Called once, when connections are accepted.
         is_streamed: See `WsgiBridge`.
+        answerers: Asked in turn before a request goes to `app`.
     """
     refusals = Refusals(revision)
     bridge = WsgiBridge(app, refusals=refusals, limits=_bridge_limits(settings), is_streamed=is_streamed)
+    edge = EdgeApp(bridge, refusals, answerers)
     protocol = partial(EdgeProtocol, limits=_protocol_limits(settings), refusals=refusals)
     config = uvicorn.Config(
-        EdgeApp(bridge),
+        edge,
         http=cast(Any, protocol),
         loop="uvloop",
         ws="none",
@@ -82,7 +90,7 @@ def make_server(
         timeout_keep_alive=cast(int, settings.keep_alive_s),
         timeout_graceful_shutdown=cast(int, settings.shutdown_grace_s),
     )
-    return Server(config, on_ready)
+    return Server(config, on_ready, edge.drain)
 
 
 def _bridge_limits(settings: Settings) -> BridgeLimits:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from configsvc.edge.answering import Answerer
 from configsvc.edge.server import make_server
 from configsvc.settings import Settings
 
@@ -31,7 +32,13 @@ class Answer:
 
 
 @contextmanager
-def running(app: WSGIApplication, settings: Settings, *, streamed_path: str = "") -> Iterator[int]:
+def running(
+    app: WSGIApplication,
+    settings: Settings,
+    *,
+    streamed_path: str = "",
+    answerers: Sequence[Answerer] = (),
+) -> Iterator[int]:
     """Serve `app` on a free port of 127.0.0.1 and yield the port."""
     ready = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -41,6 +48,7 @@ def running(app: WSGIApplication, settings: Settings, *, streamed_path: str = ""
             revision=lambda: REVISION,
             on_ready=ready.set,
             is_streamed=lambda path: path == streamed_path,
+            answerers=answerers,
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
