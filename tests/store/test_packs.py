@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,10 @@ def some_objects() -> Objects:
     objects = Objects()
     for size in (0, 1, 15, 16, 2047, 2048, 300_000):
         add_object(objects, "blob", os.urandom(size))
+    blob_id = add_object(objects, "blob", b"of many names")
+    for files in (1, 1_500, 4_000):  # the last is of more than one stored block
+        folder = b"".join(b"100644 svc-%06d.json\0" % each + blob_id for each in range(files))
+        add_object(objects, "tree", folder)
     return objects
 
 
@@ -52,6 +57,17 @@ def test_git_finds_every_object_of_a_pack_and_calls_it_sound(tmp_path: Path) -> 
     git(root, "index-pack", "--strict", f".git/objects/pack/{pack.name}.pack")
     for identity, (_, content) in objects.items():
         assert int(git(root, "cat-file", "-s", identity.hex())) == len(content)
+
+
+@pytest.mark.parametrize("size", [0, 1, 0xFFFE, 0xFFFF, 0x10000, 2 * 0xFFFF, 2 * 0xFFFF + 1])
+def test_a_tree_of_any_size_is_a_sound_stream(size: int) -> None:
+    content = os.urandom(size)
+    pack = build_pack({bytes(20): ("tree", content)})
+    header = 1 + (size > 0xF) + (size > 0x7FF) + (size > 0x3FFFF)
+    stream = zlib.decompressobj()
+    assert stream.decompress(pack.pack_bytes[12 + header : -20]) == content
+    assert stream.eof
+    assert stream.unused_data == b""
 
 
 @pytest.mark.parametrize("nth", range(5))
