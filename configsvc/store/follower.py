@@ -23,8 +23,10 @@ logger = logging.getLogger(__name__)
 class Follower:
     """Brings what it is told of into the working tree, in the background.  Thread-safe.
 
-    Files follow at once, and so does the index, which is written whole, when
-    nothing is waiting to be written.  Under load both follow now and then.
+    It begins with a comparison of everything, for what happened while nobody looked; a server
+    that comes back need not be waited for until that is done.  After that files follow at once,
+    and so does the index, which is written whole, when nothing is waiting to be written.  Under
+    load both follow now and then.
 
     Args:
         index_interval_s: Least time between two writes of the index; stretched
@@ -57,7 +59,7 @@ class Follower:
         self._max_lag_s = max_lag_s
         self._changed = threading.Condition()  # guards the fields of the next block
         self._pending: set[str] = set()
-        self._notified = 0
+        self._notified = 1  # of the comparison that it begins with
         self._settled = 0
         self._hurry = False
         self._closing = False
@@ -69,7 +71,7 @@ class Follower:
         self._index_after = now
         self._retry_at = now
         self._check_at = now + check_interval_s
-        self._reconcile_at = now + reconcile_interval_s
+        self._reconcile_at = now
         self._logged: dict[str, str] = {}
         self._logged_edits: set[str] = set()
         self._logged_error = ("", -_LOG_AGAIN_S)
@@ -86,7 +88,7 @@ class Follower:
         return self._worktree.notes()
 
     def start(self) -> None:
-        """Start the thread; what was notified before is done first."""
+        """Start the thread."""
         self._thread.start()
 
     def notify(self, paths: Iterable[str]) -> None:
@@ -121,6 +123,7 @@ class Follower:
             self._worktree.close()
 
     def _run(self) -> None:
+        self._begin()
         while True:
             with self._changed:
                 self._changed.wait_for(self._is_awaited, self._idle_s())
@@ -134,9 +137,16 @@ class Follower:
             is_done = self._step(paths, hurry)
             self._round_s = time.monotonic() - started
             if is_done:
-                with self._changed:
-                    self._settled = max(self._settled, notified)
-                    self._changed.notify_all()
+                self._note_settled(notified)
+
+    def _begin(self) -> None:
+        self._step(set(), hurry=False)
+        self._note_settled(1)
+
+    def _note_settled(self, notified: int) -> None:
+        with self._changed:
+            self._settled = max(self._settled, notified)
+            self._changed.notify_all()
 
     def _give_way(self) -> None:
         """Wait while writes wait: a working file costs as much as a commit, and nobody waits for it."""

@@ -92,7 +92,6 @@ class GitStore:
         requests.add(load_landings(root, index, commit_id))
         self._publisher = Publisher(head, index, self._reader, requests, on_publish=self._notify)
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
-        self._worktree.reconcile()
         self._writer = Writer(
             self._publisher,
             LocalLog(git_dir, disk, on_step=on_step),
@@ -129,6 +128,8 @@ class GitStore:
         push_s: float = PUSH_S,
     ) -> GitStore:
         """Return the store at exactly `root`, after recovery and ready for writes.
+
+        The working tree follows: `flush` waits for it.
 
         Args:
             create: Make the repository when the folder is missing, empty, or

@@ -22,6 +22,8 @@ from configsvc.store.gitstore import GitStore
 WRITER = "configsvc-writer"
 FOLLOWER = "configsvc-follower"
 OPENING = "MainThread"
+COMPARING = "configsvc-follower, from its start"
+"""The comparison of the working tree with head that a follower begins with."""
 
 LIFE_WITHIN_S = 60.0
 
@@ -172,11 +174,14 @@ def _live(
         with telling:
             told.send(what)
 
-    death = Death(thread, nth, tell)
+    starts = thread in (OPENING, COMPARING)
+    death = Death(FOLLOWER if thread == COMPARING else thread, nth, tell)
     death.watch()
-    gate = _Gate(death, arms=thread != OPENING)
-    death.armed = thread == OPENING
+    gate = _Gate(death, arms=not starts)
+    death.armed = starts
     with GitStore.open(root, on_step=gate.step) as store:
+        if thread != OPENING:
+            assert store.flush(LIFE_WITHIN_S)
         death.armed = False
         store.submit(Write(lambda view: Plan({}, "Nothing\n"), ANONYMOUS))
         gate.begun.wait()

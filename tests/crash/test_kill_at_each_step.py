@@ -10,7 +10,7 @@ import pytest
 
 from configsvc.core.changes import Outcome
 from configsvc.store.gitstore import GitStore
-from tests.crash.dying import FOLLOWER, OPENING, WRITER, Edits, Life, live, write
+from tests.crash.dying import COMPARING, FOLLOWER, OPENING, WRITER, Edits, Life, live, write
 from tests.store.gitrepo import WAIT_S, assert_sound, git, put
 
 pytestmark = [pytest.mark.slow, pytest.mark.crash]
@@ -142,17 +142,18 @@ def test_reads_survive_a_working_tree_killed_before_any_step_is_made_whole(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("after", "trace"),
+    ("thread", "after", "trace"),
     [
-        ((WRITER, BEFORE_RENAMING_MAIN), "os.remove main.lock"),
-        ((FOLLOWER, BEFORE_REMOVING_THE_REPLACED), "os.remove "),
+        (OPENING, (WRITER, BEFORE_RENAMING_MAIN), "os.remove main.lock"),
+        (OPENING, (FOLLOWER, BEFORE_REMOVING_THE_REPLACED), "os.remove "),
+        (COMPARING, (FOLLOWER, BEFORE_REMOVING_THE_REPLACED), "os.rename index"),
     ],
-    ids=["batch", "working tree"],
+    ids=["batch", "replaced file", "working tree"],
 )
 def test_atomic_a_start_killed_before_any_step_can_be_repeated(
-    tmp_path: Path, after: Before, trace: str
+    tmp_path: Path, thread: str, after: Before, trace: str
 ) -> None:
-    steps = die_at_each_step(tmp_path / "repo", OPENING, after=after)
+    steps = die_at_each_step(tmp_path / "repo", thread, after=after)
     assert any(step.startswith(trace) for step in steps), steps
 
 
