@@ -81,6 +81,11 @@ def create_app(
     return app
 
 
+def unlogged(app: Flask) -> WSGIApplication:
+    """Return `app` without its log of requests, for who asks it on its own account."""
+    return app.wsgi_app.app if isinstance(app.wsgi_app, AccessLogged) else app.wsgi_app
+
+
 def _handle_errors(app: Flask) -> None:
     @app.errorhandler(ConfigError)
     def refuse(error: ConfigError) -> Response:
@@ -137,7 +142,7 @@ class AccessLogged:
     """A WSGI application that logs each request of another one when its answer has ended."""
 
     def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
+        self.app = app
         self._prefix = secrets.token_hex(4)  # tells the processes apart whose lines are in one log
         self._numbers = itertools.count(1)
 
@@ -156,4 +161,4 @@ class AccessLogged:
             status = statuses[0] if statuses else 500
             log_access(environ["REQUEST_METHOD"], target, status, time.perf_counter() - started, request_id)
 
-        return ClosingIterator(self._app(environ, noted), log)
+        return ClosingIterator(self.app(environ, noted), log)

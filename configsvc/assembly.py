@@ -112,7 +112,9 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
         ) as store,
     ):
         service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)
-        yield Instance(store, service, gate.schemas, settings.bounds, Access(store.snapshot))
+        access = Access(store.snapshot)
+        store.on_publish(access.refresh)  # so that reads never wait for it
+        yield Instance(store, service, gate.schemas, settings.bounds, access)
 
 
 def open_door(instance: Instance, *, more: Mapping[str, Answer] | None = None) -> Door:

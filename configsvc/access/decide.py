@@ -70,6 +70,19 @@ class _Seen:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What can be told of the principals without looking any up.
+
+    Args:
+        epoch: See `Access.epoch`.
+        is_open: See `Access.is_open`.
+    """
+
+    epoch: int
+    is_open: bool
+
+
 class Access:
     """Decides by the principals of the newest revision.  Thread-safe.
 
@@ -93,6 +106,15 @@ class Access:
     def is_open(self) -> bool:
         """Whether there are no principals, so that everyone may do everything."""
         return self._current().table.is_open
+
+    def peek(self, snapshot: Snapshot) -> Standing | None:
+        """Return how things stand at `snapshot`; None, reading nothing, when it was not looked at."""
+        seen = self._seen
+        return Standing(seen.epoch, seen.table.is_open) if seen.snapshot is snapshot else None
+
+    def refresh(self) -> None:
+        """Look at the newest revision, so that `peek` knows it."""
+        self._current()
 
     def authenticate(self, authorization: str | None) -> Principal:
         """Return who asks; see `admit`."""

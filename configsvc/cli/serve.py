@@ -17,10 +17,11 @@ import click
 
 from configsvc import __version__
 from configsvc.access.firstadmin import make_first_admin
-from configsvc.app import create_app
+from configsvc.app import create_app, unlogged
 from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.cli.listening import is_reachable, listening_socket
 from configsvc.cli.logs import set_up_logging
+from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import Server, make_server
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.gitdoor.receiving import push_answers
@@ -83,14 +84,17 @@ def serve(settings: Settings) -> None:
     ):
         service = instance.service
         _close_if_reachable(instance, settings, listener)
+        app = create_app(service, settings, survey=survey, pushers=pushers, access=instance.access)
+        hot = HotAnswerer(unlogged(app), instance.access, service.snapshot, settings.hot_cache_bytes)
         server = make_server(
-            create_app(service, settings, survey=survey, pushers=pushers, access=instance.access),
+            app,
             settings,
+            hot=hot if settings.hot_cache_bytes else None,
             is_streamed=is_git_path,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )
-        with _stopping_on_signal(server):
+        with _stopping_on_signal(server), contextlib.closing(hot):
             server.run(sockets=[listener])
 
 

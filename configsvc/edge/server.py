@@ -15,6 +15,7 @@ from configsvc.api.v1.paths import COMMITS_PATH
 from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi import EdgeApp
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
+from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
 from configsvc.edge.refusals import Refusals
 from configsvc.settings import Settings
@@ -60,6 +61,7 @@ def make_server(
     on_ready: Callable[[], None] = lambda: None,
     is_streamed: Callable[[str], bool] = lambda path: False,
     answerers: Sequence[Answerer] = (),
+    hot: HotAnswerer | None = None,
 ) -> Server:
     """Return a server for `app`, to be run with its sockets.
 
@@ -68,9 +70,13 @@ def make_server(
         on_ready: Called once, when connections are accepted.
         is_streamed: See `WsgiBridge`.
         answerers: Asked in turn before a request goes to `app`.
+        hot: Asked after them; None: `app` answers all reads.
     """
     refusals = Refusals(revision)
     bridge = WsgiBridge(app, refusals=refusals, limits=_bridge_limits(settings), is_streamed=is_streamed)
+    if hot is not None:
+        hot.hand_on_to(bridge)
+        answerers = (*answerers, hot)
     edge = EdgeApp(bridge, refusals, answerers)
     protocol = partial(EdgeProtocol, limits=_protocol_limits(settings), refusals=refusals)
     config = uvicorn.Config(

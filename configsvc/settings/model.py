@@ -67,6 +67,9 @@ class Settings:
     max_buffered_bytes: Annotated[
         int, integer(MIB, 4096 * MIB), "Most bytes of request bodies held at one time; 503 beyond."
     ] = 64 * MIB
+    hot_cache_bytes: Annotated[
+        int, integer(0, 65_536 * MIB), "Most bytes of answers kept ready for reads; 0: none are."
+    ] = 256 * MIB
     header_timeout_s: Annotated[float, _DEADLINE, "Seconds that the head of a request may take."] = 10.0
     body_timeout_s: Annotated[float, _DEADLINE, "Seconds that the body of a request may take."] = 30.0
     write_timeout_s: Annotated[float, _DEADLINE, "Seconds that a client may leave an answer unread."] = 30.0

@@ -90,6 +90,7 @@ class GitStore:
         head = Head(index.revision, commit_id, index.times[-1], load_root(self._reader, commit_id))
         requests = RequestTable()
         requests.add(load_landings(root, index, commit_id))
+        self._on_publish: tuple[Callable[[], None], ...] = ()
         self._publisher = Publisher(head, index, self._reader, requests, on_publish=self._notify)
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
         self._writer = Writer(
@@ -212,8 +213,20 @@ class GitStore:
         self._reader.close()
         self._held.close()
 
+    def on_publish(self, action: Callable[[], None]) -> None:
+        """Have `action` run after each publish step, before the writes of its batch are answered.
+
+        It runs in the writer's thread, and must be quick.  One that fails is logged, and stops nothing.
+        """
+        self._on_publish += (action,)
+
     def _notify(self, paths: Iterable[str]) -> None:
         self._follower.notify(paths)
+        for action in self._on_publish:
+            try:
+                action()
+            except Exception:
+                logger.exception("after a publish step")
 
     def _save_when_due(self) -> None:
         if self._publisher.index.revision - self._saved_revision >= SAVE_AFTER_REVISIONS:

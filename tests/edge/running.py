@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from configsvc.edge.answering import Answerer
+from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import make_server
 from configsvc.settings import Settings
 
@@ -38,6 +39,7 @@ def running(
     *,
     streamed_path: str = "",
     answerers: Sequence[Answerer] = (),
+    hot: HotAnswerer | None = None,
 ) -> Iterator[int]:
     """Serve `app` on a free port of 127.0.0.1 and yield the port."""
     ready = threading.Event()
@@ -49,6 +51,7 @@ def running(
             on_ready=ready.set,
             is_streamed=lambda path: path == streamed_path,
             answerers=answerers,
+            hot=hot,
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

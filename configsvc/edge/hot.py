@@ -1,0 +1,150 @@
+"""Documents that are read often, as the bytes of the answer that Flask made of them.
+
+Whether such an answer still holds is asked of the newest snapshot, not told by notices: a version
+never changes, so an answer holds as long as the service's newest version is the one it is of.
+What changes with every commit, the revision that each answer names, is no part of it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from configsvc.api import headers
+from configsvc.edge.asgi_types import RawHeaders
+from configsvc.store.base import Snapshot
+
+BYTES_BESIDE_TEXT = 640
+"""What an answer takes in memory beyond its text: objects, keys, places in mappings."""
+
+_REVISION = headers.REVISION.lower().encode("ascii")
+_VERSION = headers.VERSION.lower().encode("ascii")
+# Of a body: an answer 304 has none, and does not tell of it (RFC 9110, section 15.4.5).
+_OF_BODY = (b"content-type", b"content-length")
+
+
+@dataclass(slots=True)
+class HotRead:
+    """One answer 200 to a plain read of one document.
+
+    Args:
+        version: Of the service, that the answer is of.
+        tag: Its ETag.
+        media_type: Of its body.
+        body_lines: Header lines of what describes the body.
+        lines: All other header lines but `Date` and `Config-Revision`; the empty line ends them.
+        revision: The newest one at which the answer is known to hold.
+        is_unfit: It is not kept here, and nobody need try before there is a new version.
+    """
+
+    service: str
+    version: int
+    tag: bytes
+    media_type: bytes
+    body_lines: bytes
+    lines: bytes
+    body: bytes
+    revision: int
+    is_unfit: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, about."""
+        text = len(self.body_lines) + len(self.lines) + len(self.body) + len(self.tag) + len(self.media_type)
+        return text + len(self.service) + BYTES_BESIDE_TEXT
+
+    def head(self, *, is_whole: bool) -> RawHeaders:
+        """Return the headers, `Date` and `Config-Revision` aside.
+
+        Args:
+            is_whole: With those that describe the body.
+        """
+        text = self.body_lines + self.lines if is_whole else self.lines
+        pairs = (line.partition(b": ") for line in text[:-4].split(b"\r\n"))
+        return [(name, value) for name, _, value in pairs]
+
+
+def hot_read(service: str, answer_headers: RawHeaders, body: bytes | None) -> HotRead:
+    """Return an answer 200 as it is kept, or as `unfit` when it is none to keep.
+
+    Args:
+        answer_headers: With lower-case names.
+        body: All of it; None when it comes in parts.
+    """
+    found = dict(answer_headers)
+    version, revision = int(found[_VERSION]), int(found[_REVISION])
+    if body is None or found.get(b"content-length") != b"%d" % len(body):
+        return unfit(service, version, revision)
+    rest = [pair for pair in answer_headers if pair[0] not in (*_OF_BODY, _REVISION)]
+    return HotRead(
+        service,
+        version,
+        found[b"etag"],
+        found[b"content-type"],
+        _lines([pair for pair in answer_headers if pair[0] in _OF_BODY]),
+        _lines(rest) + b"\r\n",
+        body,
+        revision,
+    )
+
+
+def unfit(service: str, version: int, revision: int) -> HotRead:
+    """Return the mark of an answer that is not kept, such as one that is too large."""
+    return HotRead(service, version, b"", b"", b"", b"", b"", revision, is_unfit=True)
+
+
+def _lines(pairs: RawHeaders) -> bytes:
+    return b"".join(name + b": " + value + b"\r\n" for name, value in pairs)
+
+
+class HotReads:
+    """Answers by request target, least recently used out.  Used by the event loop only.
+
+    Args:
+        max_bytes: That all of them may take; an answer of more than an eighth is not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.used_bytes = 0
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[bytes, HotRead] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, target: bytes, snapshot: Snapshot) -> HotRead | None:
+        """Return the answer that holds at `snapshot`, the mark of an unfit one included; None without one."""
+        read = self._kept.get(target)
+        if read is None:
+            return None
+        if read.revision != snapshot.revision and not self._renew(target, read, snapshot):
+            return None
+        self._kept.move_to_end(target)
+        return read
+
+    def keep(self, target: bytes, read: HotRead) -> None:
+        """Keep an answer, in place of what was kept for the same target."""
+        if read.size > self._max_bytes // 8:
+            read = unfit(read.service, read.version, read.revision)
+        self._drop(target)
+        self._kept[target] = read
+        self.used_bytes += read.size
+        while self.used_bytes > self._max_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self.used_bytes -= dropped.size
+
+    def _renew(self, target: bytes, read: HotRead, snapshot: Snapshot) -> bool:
+        """Return whether an answer holds at a later snapshot too; drop it when it does not."""
+        if read.revision > snapshot.revision:
+            return False  # it was made after `snapshot` was taken
+        entry = snapshot.find(read.service)
+        if entry is None or entry.version != read.version:
+            self._drop(target)
+            return False
+        read.revision = snapshot.revision
+        return True
+
+    def _drop(self, target: bytes) -> None:
+        dropped = self._kept.pop(target, None)
+        if dropped is not None:
+            self.used_bytes -= dropped.size

@@ -1,0 +1,147 @@
+"""Plain reads answered on the event loop; what is not kept yet is made by the application, once."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from configsvc.access.decide import Access
+from configsvc.api import headers
+from configsvc.api.access_log import log_access
+from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers
+from configsvc.edge.environ import make_environ
+from configsvc.edge.hot import HotRead, HotReads, hot_read
+from configsvc.edge.hot_readers import HotReaders
+from configsvc.edge.hot_requests import HotRequest, find_request, is_hot, is_named
+from configsvc.edge.wsgi_call import WsgiCall
+from configsvc.store.base import Snapshot
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+FILL_THREADS = 4
+MAX_HOSTS = 256
+TRIES = 3
+"""How often an answer is made anew because the service changed meanwhile; then Flask answers the client."""
+
+_REVISION = headers.REVISION.lower().encode("ascii")
+
+
+class HotAnswerer:
+    """Answers plain reads of newest documents as `app` would, in front of it.
+
+    Args:
+        app: Makes the answers that are kept; its own log of requests left out.
+        snapshot: Returns the newest snapshot.
+        max_bytes: See `HotReads`.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, access: Access, snapshot: Callable[[], Snapshot], max_bytes: int
+    ) -> None:
+        self.reads = HotReads(max_bytes)
+        self.answered: Counter[int] = Counter()
+        """How many answers were given here, by status."""
+        self._app = app
+        self._newest = snapshot
+        self._readers = HotReaders(access, snapshot)
+        self._hosts: set[bytes] = set()  # that the application has answered to
+        self._making: dict[tuple[bytes, bytes], asyncio.Future[HotRead | None]] = {}
+        self._pool = ThreadPoolExecutor(FILL_THREADS, "hot")
+        self._behind: AsgiApp | None = None
+
+    def start(self) -> None:
+        """Begin."""
+
+    def hand_on_to(self, behind: AsgiApp) -> None:
+        """Let `behind` answer what turns out not to be for here."""
+        self._behind = behind
+
+    def find(self, scope: Scope) -> AsgiApp | None:
+        """Return what answers a plain read; None for anything else."""
+        return self._answer if self._behind is not None and is_hot(scope) else None
+
+    def drain(self) -> None:
+        """Go on: nothing waits here."""
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started_s = time.perf_counter()
+        request = find_request(scope)
+        read = None if request is None else await self._read(request, scope)
+        if request is None or read is None or not request.is_content(read.media_type):
+            assert self._behind is not None
+            await self._behind(scope, receive, send)
+            return
+        is_known = request.tag == read.tag
+        has_body = not is_known and scope["method"] == "GET"
+        head: RawHeaders = [(_REVISION, b"%d" % read.revision), *read.head(is_whole=not is_known)]
+        status = 304 if is_known else 200
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send({"type": "http.response.body", "body": read.body if has_body else b""})
+        self._note(scope, status, started_s)
+
+    def _note(self, scope: Scope, status: int, started_s: float) -> None:
+        """Count and log an answer of the edge's own: all of them come through here."""
+        self.answered[status] += 1
+        query = scope["query_string"].decode("latin-1")
+        target = scope["path"] + ("?" + query if query else "")
+        log_access(scope["method"], target, status, time.perf_counter() - started_s, "-")
+
+    async def _read(self, request: HotRequest, scope: Scope) -> HotRead | None:
+        """Return the answer as of the newest snapshot; None when it is Flask's to give."""
+        for _ in range(TRIES):
+            service = request.service
+            if not self._readers.admits(request.authorization, service):
+                return None
+            snapshot = self._newest()
+            read = self.reads.find(request.target, snapshot)
+            if read is not None and (read.is_unfit or request.host in self._hosts):
+                return None if read.is_unfit else read
+            entry = snapshot.find(service) if is_named(request) else None
+            if entry is None or entry.deleted:
+                return None
+            if await self._make(request, scope) is None:
+                return None
+        return None
+
+    async def _make(self, request: HotRequest, scope: Scope) -> HotRead | None:
+        """Return what the application answers, and keep it; those who ask meanwhile wait for the same."""
+        key = (request.target, request.host)
+        making = self._making.get(key)
+        if making is None:
+            loop = asyncio.get_running_loop()
+            making = loop.run_in_executor(self._pool, self._ask, request, dict(scope))
+            self._making[key] = making
+            making.add_done_callback(lambda _: self._making.pop(key, None))
+        made = await asyncio.shield(making)
+        if made is None:
+            return None
+        self.reads.keep(request.target, made)
+        if len(self._hosts) >= MAX_HOSTS:
+            self._hosts.clear()
+        self._hosts.add(request.host)
+        return made
+
+    def _ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
+        """Return the application's answer to the plain read, or its mark; None when it refuses to answer."""
+        asked: RawHeaders = [(b"host", request.host)]
+        if request.authorization is not None:
+            asked.append((b"authorization", request.authorization))
+        call = WsgiCall(self._app, make_environ({**scope, "method": "GET", "headers": asked}, io.BytesIO()))
+        try:
+            body = call.start()
+            is_whole = call.is_done
+        finally:
+            call.close()
+        if call.status != 200:
+            return None
+        return hot_read(request.service, raw_headers(call.headers), body if is_whole else None)

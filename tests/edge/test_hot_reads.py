@@ -1,0 +1,258 @@
+"""Plain reads answered in front of Flask: the same answers, never older ones, in bounded memory."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from configsvc.app import create_app, unlogged
+from configsvc.core.names import meta_path
+from configsvc.core.principals import format_time
+from configsvc.edge.hot import BYTES_BESIDE_TEXT, HotReads, hot_read
+from configsvc.edge.hot_answerer import HotAnswerer
+from configsvc.service import ConfigService
+from configsvc.settings import Settings
+from configsvc.store.memory import MemoryStore
+from tests.access.book import Book, bearer, token_of
+from tests.edge.running import running
+
+Headers = dict[str, str]
+Request = tuple[str, str, Headers]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+SEED, API = "/config?service=", "/api/v1/configs/"
+
+
+@dataclass
+class Pair:
+    """The same service twice: with hot reads and without."""
+
+    book: Book
+    hot: HotAnswerer
+    ports: tuple[int, int] = (0, 0)
+
+    def ask(self, port: int, request: Request) -> Answer:
+        method, target, headers = request
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        with closing(connection):
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in {"Host": "localhost", **headers}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            kept = sorted(
+                (name.lower(), value) for name, value in response.getheaders() if name.lower() != "date"
+            )
+            return response.status, kept, response.read()
+
+    def check(self, request: Request) -> Answer:
+        """Return the answer to a request; both give the same, the first time and later."""
+        expected = self.ask(self.ports[1], request)
+        for _ in range(3):
+            assert self.ask(self.ports[0], request) == expected, request
+        return expected
+
+
+@contextmanager
+def pair(book: Book, settings: Settings | None = None) -> Iterator[Pair]:
+    settings = settings or Settings()
+    service = ConfigService(book.store, bounds=settings.bounds)
+    app = create_app(service, settings, access=book.access)
+    hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
+    with closing(hot), running(app, settings, hot=hot) as front, running(app, settings) as behind:
+        yield Pair(book, hot, (front, behind))
+
+
+@pytest.fixture
+def both() -> Iterator[Pair]:
+    book = Book()
+    book.put("web.json", b'{\n  "a": 1\n}\n')
+    book.put("pay/api.yaml", b"a: 1 # one\n")
+    book.put("many.json", b'{"a": 1}\n')
+    book.put("many.json", b'{"a": "\xc3\xa4"}\n')
+    book.put("gone.json", b"{}\n")
+    book.put("gone.json", None)
+    book.put("again.json", b"{}\n")
+    book.put("again.json", None)
+    book.put("again.json", b'{"a": 2}\n')
+    with pair(book) as made:
+        yield made
+
+
+NAMES = (
+    "web",
+    "pay/api",
+    "pay%2Fapi",
+    "pay%2fapi",
+    "many",
+    "gone",
+    "again",
+    "none",
+    "Web",
+    "a//b",
+    "a/-/meta",
+)
+TAGS = ("*", '"x"', 'W/"x"', '"x', '"a", "b"', "", "{seed}", "{api}", "W/{seed}", "{seed}, {api}")
+HEADERS: tuple[Headers, ...] = (
+    {},
+    *(
+        {"Accept": value}
+        for value in ("*/*", "", "application/json", "application/yaml", "text/html", "*/*;q=0")
+    ),
+    *({"If-None-Match": tag} for tag in TAGS),
+    *({"If-Match": tag} for tag in ('"x"', "*", "{seed}", "{api}")),
+    {"Accept": "text/html", "If-None-Match": "{api}"},
+    *({"Host": host} for host in ("127.0.0.1:80", "evil.example", "LOCALHOST.", "a b", "")),
+    {"Authorization": "Bearer x"},
+    {"If-Modified-Since": "Wed, 25 Nov 2026 00:00:00 GMT", "Range": "bytes=0-1"},
+    {"Content-Length": "0"},
+    {"Expect": "100-continue"},
+    {"Config-Request-Id": "x", "Cookie": "a=b", "X_Accept": "text/html", "If_Match": '"x"'},
+)
+
+
+def filled(headers: Headers, pair: Pair, name: str) -> Headers:
+    """Return headers with the tags that the service has now in place of their names."""
+    tags = {
+        kind: dict(pair.ask(pair.ports[1], ("GET", start + name, {}))[1]).get("etag", '"none"')
+        for kind, start in (("seed", SEED), ("api", API))
+    }
+    return {key: value.format(**tags) if "{" in value else value for key, value in headers.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_is_the_one_flask_gives(both: Pair, name: str) -> None:
+    for headers in HEADERS:
+        for start in (SEED, API):
+            for method in ("GET", "HEAD"):
+                both.check((method, start + name, filled(headers, both, name)))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        SEED + "web&version=0",
+        SEED + "web&x=1",
+        SEED + "web&service=web",
+        API + "web?pointer=/a",
+        API + "web?version=0",
+        API + "web?min_revision=99",
+        "/config/?service=web",
+        "/config",
+        "//config?service=web",
+        API + "web/",
+        API + "%77eb",
+    ],
+)
+def test_what_is_no_plain_read_is_left_to_flask(both: Pair, target: str) -> None:
+    both.check(("GET", target, {}))
+
+    assert not both.hot.answered
+
+
+def test_plain_reads_are_answered_in_front_of_flask(both: Pair) -> None:
+    for target in (SEED + "web", API + "web", SEED + "many", API + "pay%2Fapi"):
+        tag = dict(both.check(("GET", target, {}))[1])["etag"]
+        both.check(("HEAD", target, {}))
+        assert both.check(("GET", target, {"If-None-Match": tag}))[0] == 304
+
+    assert both.hot.answered == {200: 24, 304: 12}
+
+
+def test_a_read_after_a_write_reads_the_write(both: Pair) -> None:
+    changes: list[Callable[[], None]] = [
+        lambda: both.book.put("web.json", b'{"a": 2}\n'),
+        lambda: both.book.put("other.json", b"{}\n"),
+        lambda: both.book.put(meta_path("web"), b"enabled: false\n"),
+        lambda: both.book.put("web.json", None),
+        lambda: both.book.put("web.json", b'{"a": 3}\n'),
+    ]
+    seen = []
+    for change in changes:
+        change()
+        for start in (SEED, API):
+            status, headers, body = both.check(("GET", start + "web", {}))
+            seen.append((status, dict(headers)["config-revision"], body))
+
+    assert len(set(seen)) == len(seen)
+    assert both.hot.answered[200] > 12
+
+
+def test_a_credential_is_good_for_as_long_and_as_far_as_for_flask() -> None:
+    book = Book()
+    book.put("web.json", b"{}\n")
+    book.put("secret.json", b"{}\n")
+    book.add("root", all="admin")
+    book.add("reader", web="reader")
+    book.add("brief", all="reader", expires=format_time(int(book.now_s) + 60))
+    with pair(book) as both:
+
+        def statuses(name: str) -> list[int]:
+            headers = {"Authorization": bearer(name)}
+            return [both.check(("GET", SEED + each, headers))[0] for each in ("web", "secret")]
+
+        assert statuses("reader") == [200, 404]
+        assert statuses("brief") == [200, 200]
+        assert both.check(("GET", SEED + "web", {}))[0] == 401
+        assert both.check(("GET", SEED + "web", {"Authorization": f"Bearer {token_of('nobody')}"}))[0] == 401
+        assert both.hot.answered[200] >= 6
+        book.now_s += 61
+        assert statuses("brief") == [401, 401]
+        book.add("reader", secret="reader")
+        assert statuses("reader") == [404, 200]
+        book.remove("reader")
+        assert statuses("reader") == [401, 401]
+
+
+def test_a_server_becomes_closed_with_its_first_principal(both: Pair) -> None:
+    both.check(("GET", SEED + "web", {}))
+    both.book.add("root", all="admin")
+
+    assert both.check(("GET", SEED + "web", {}))[0] == 401
+
+
+def kept(reads: HotReads, store: MemoryStore, name: str, body: bytes) -> bytes:
+    target = f"/config?service={name}".encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"etag", b'"0-x-seed"'),
+        (b"config-version", b"0"),
+        (b"config-revision", b"%d" % store.snapshot().revision),
+    ]
+    reads.keep(target, hot_read(name, headers, body))
+    return target
+
+
+def test_the_least_recently_used_answers_go_when_memory_is_used_up() -> None:
+    book = Book()
+    for name in ("a", "b", "c"):
+        book.put(f"{name}.json", b"{}\n")
+    snapshot = book.store.snapshot()
+    reads = HotReads(10 * (BYTES_BESIDE_TEXT + 250))
+    targets = [kept(reads, book.store, f"s{number}", b"x" * 100) for number in range(10)]
+    assert reads.find(targets[0], snapshot) is not None
+
+    for number in range(10, 14):
+        kept(reads, book.store, f"s{number}", b"x" * 100)
+
+    assert reads.find(targets[0], snapshot) is not None
+    assert reads.find(targets[1], snapshot) is None
+    assert reads.used_bytes <= 10 * (BYTES_BESIDE_TEXT + 250)
+
+
+def test_an_answer_that_is_too_large_is_only_marked() -> None:
+    book = Book()
+    book.put("a.json", b"{}\n")
+    reads = HotReads(64 << 10)
+
+    target = kept(reads, book.store, "a", b"x" * (9 << 10))
+
+    found = reads.find(target, book.store.snapshot())
+    assert found is not None
+    assert found.is_unfit
