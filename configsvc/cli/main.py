@@ -34,6 +34,7 @@ COMMANDS = {
     "commit": CommandPlace("configsvc.cli.commit", "Take edits made in the working tree through the gate."),
     "check": CommandPlace("configsvc.cli.check", "Judge a working tree or commits as the server would."),
     "token": CommandPlace("configsvc.cli.token", "Make, list, rotate and revoke tokens of principals."),
+    "log": CommandPlace("configsvc.cli.log", "Show who changed what and when."),
     "doctor": CommandPlace("configsvc.cli.doctor", "Check git, the repository and its settings."),
 }
 
