@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 
 import yaml
 from ruamel.yaml import YAML
@@ -28,6 +29,9 @@ META_BOUNDS = Bounds(max_bytes=1 << 16, max_nodes=1000, max_expanded_bytes=1 << 
 
 _KINDS: dict[type, str] = {bool: "true or false", str: "a string"}
 _SAFE_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 ,.@/()_-]*[A-Za-z0-9])?", re.ASCII)
+# Controls but tab and newline, and what changes the direction of text (Unicode's report 9): both show as
+# something else than what is there.
+_MISLEADING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BOOLEAN_ELSEWHERE = frozenset(("y", "n", "yes", "no", "on", "off"))  # in YAML 1.1
 
 
@@ -56,11 +60,8 @@ def parse_meta(data: bytes | None) -> Meta:
     if data is None:
         return Meta()
     value = parse_yaml(data, bounds=META_BOUNDS)
-    violations = [found for key, member in value.items() for found in _violations(key, member)]
-    if violations:
-        message = "; ".join(violation.message for violation in violations[:10])
-        raise DocumentInvalid(message, [violation.as_json() for violation in violations])
-    return Meta(**value)  # type: ignore[arg-type]  # the loop above has checked each
+    _check(value)
+    return Meta(**value)  # type: ignore[arg-type]  # each was checked
 
 
 def edit_meta(old: bytes | None, meta: Meta) -> bytes | None:
@@ -71,9 +72,10 @@ def edit_meta(old: bytes | None, meta: Meta) -> bytes | None:
 
     Raises:
         DocumentTooLarge: The new text is over `META_BOUNDS.max_bytes`.
-        DocumentInvalid: `old` is not valid, or a string of `meta` cannot be
-            written as UTF-8.
+        DocumentInvalid: `old` is not valid, or a string of `meta` has characters
+            that it must not have, or that cannot be written as UTF-8.
     """
+    _check(asdict(meta))
     before = parse_meta(old)
     if meta == Meta() and (old is None or not _has_comment(old)):
         return None
@@ -91,6 +93,13 @@ def edit_meta(old: bytes | None, meta: Meta) -> bytes | None:
     raise fault("text: cannot be written as YAML (expected: characters that UTF-8 has)")
 
 
+def _check(members: Mapping[str, object]) -> None:
+    violations = [found for key, member in members.items() for found in _violations(key, member)]
+    if violations:
+        message = "; ".join(violation.message for violation in violations[:10])
+        raise DocumentInvalid(message, [violation.as_json() for violation in violations])
+
+
 def _violations(key: str, member: object) -> list[Violation]:
     names = [field.name for field in fields(Meta)]
     if key not in names:
@@ -99,7 +108,13 @@ def _violations(key: str, member: object) -> list[Violation]:
     kind = type(getattr(Meta(), key))
     if type(member) is not kind:
         return [Violation("", f"{key}: another type (expected: {_KINDS[kind]})", json_pointer([key]))]
-    return []
+    found = _MISLEADING.search(member) if isinstance(member, str) else None
+    if found is None:
+        return []
+    message = (
+        f"{key}: character U+{ord(found[0]):04X} (expected: none that controls a terminal or turns text)"
+    )
+    return [Violation("", message, json_pointer([key]))]
 
 
 def _edited(old: bytes, before: Meta, meta: Meta, *, quote_all: bool) -> bytes:

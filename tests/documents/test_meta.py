@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,10 @@ from hypothesis import strategies as st
 from configsvc.core.errors import DocumentInvalid, DocumentTooLarge
 from configsvc.documents.meta import META_BOUNDS, Meta, edit_meta, parse_meta
 
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+MISLEADING = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u202e\u2066\u2069"]
+ALLOWED_CONTROLS = "\t\n"
+BAD = {*MISLEADING, *"\u202a\u202b\u202c\u202d\u2067\u2068"} - {*ALLOWED_CONTROLS}
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20).filter(BAD.isdisjoint)
 OLD = st.sampled_from(
     [
         None,
@@ -54,6 +59,19 @@ def test_unknown_keys_and_wrong_types_are_named(text: str, pointers: list[str], 
         parse_meta(text.encode())
     assert message in refused.value.message
     assert [found["pointer"] for found in refused.value.details] == pointers
+
+
+@pytest.mark.parametrize("character", [each for each in MISLEADING if each not in ALLOWED_CONTROLS])
+@pytest.mark.parametrize("key", ["owner", "description"])
+def test_characters_that_mislead_are_refused_from_a_person_and_from_a_program(
+    key: str, character: str
+) -> None:
+    message = rf"{key}: character U\+{ord(character):04X} "
+    with pytest.raises(DocumentInvalid, match=message) as refused:
+        parse_meta(f'{key}: "a\\u{ord(character):04x}b"\n'.encode())
+    assert [found["pointer"] for found in refused.value.details] == [f"/{key}"]
+    with pytest.raises(DocumentInvalid, match=message):
+        edit_meta(None, replace(Meta(), **{key: f"a{character}b"}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a", "owner: [", "owner: !!str x", "a: 1\na: 2"])
