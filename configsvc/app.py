@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from configsvc.access.decide import Access
 from configsvc.api import headers
 from configsvc.api.access_log import log_access
+from configsvc.api.audited import install_audit
 from configsvc.api.guard import install_guard
 from configsvc.api.health import make_health_blueprint
 from configsvc.api.hosts import find_host_problem
@@ -76,6 +77,8 @@ def create_app(
     if pushers is not None:
         app.register_blueprint(make_git_blueprint(settings.repo.absolute(), settings, pushers))
     _handle_errors(app)
+    # What is done after a request runs last in, first out: the headers are there when it is noted.
+    install_audit(app, service, lambda: str(request.environ.get(_REQUEST_ID, "")))
     _add_headers(app, service)
     app.wsgi_app = AccessLogged(app.wsgi_app)  # type: ignore[method-assign]
     return app
@@ -134,6 +137,7 @@ def _message_of(error: HTTPException, status: int) -> str:
 
 
 def _problem_response(problem: Problem) -> Response:
+    g.problem_code = problem.code
     rendered = render(problem, request.path)
     return Response(rendered.body, status=rendered.status, headers=list(rendered.headers))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from configsvc.access.decide import Access
 from configsvc.access.requests import answer_request
+from configsvc.audit import LOCAL, noted
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.reports import Violation
@@ -17,6 +18,7 @@ from configsvc.door import Answer, Door
 from configsvc.edits import commit_edits
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
+from configsvc.store.base import ConfigStore
 from configsvc.store.gitstore import GitStore
 from configsvc.store.steptree import Gate, StepTree
 from configsvc.validation.conformance import SchemaGate
@@ -125,18 +127,31 @@ def open_door(instance: Instance, *, more: Mapping[str, Answer] | None = None) -
     """
 
     def commit(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
-        outcome = instance.commit_edits(
-            author,
-            message=_text(request, "message"),
-            paths=_texts(request, "paths"),
-            overwrite=request.get("overwrite") is True,
-        )
-        return outcome_as_json(outcome)
+        def land() -> Mapping[str, object]:
+            outcome = instance.commit_edits(
+                author,
+                message=_text(request, "message"),
+                paths=_texts(request, "paths"),
+                overwrite=request.get("overwrite") is True,
+            )
+            return outcome_as_json(outcome)
+
+        return noted(LOCAL, str(author), "commit", "", land)
 
     def principals(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
-        return answer_request(instance.store, author, request)
+        return answer_noted(instance.store, author, request)
 
     return Door(instance.store.git_dir, {"commit": commit, "principals": principals, **(more or {})})
+
+
+def answer_noted(store: ConfigStore, author: Author, request: Mapping[str, object]) -> Mapping[str, object]:
+    """Do what a request asks of the principals, and note in the audit log what changes them."""
+    act, name = str(request.get("act")), str(request.get("name", ""))
+    if act == "list":
+        return answer_request(store, author, request)
+    return noted(
+        LOCAL, str(author), f"principals.{act}", name, lambda: answer_request(store, author, request)
+    )
 
 
 def outcome_as_json(outcome: Outcome) -> dict[str, object]:

@@ -19,8 +19,10 @@ from configsvc import __version__
 from configsvc.access.firstadmin import make_first_admin
 from configsvc.app import create_app, unlogged
 from configsvc.assembly import Instance, open_door, open_instance
+from configsvc.audit import LOCAL, Act, note
 from configsvc.cli.listening import is_reachable, listening_socket
-from configsvc.cli.logs import set_up_logging
+from configsvc.cli.logs import set_up_audit_log, set_up_logging
+from configsvc.core.changes import COMMITTER
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import Server, make_server
 from configsvc.gitdoor.pushers import Pushers
@@ -29,6 +31,7 @@ from configsvc.gitdoor.smart import is_git_path
 from configsvc.service import ConfigService
 from configsvc.service.survey import Survey
 from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
+from configsvc.store.floors import check_floors
 from configsvc.store.repository import own_folder
 
 _log = logging.getLogger("configsvc.serve")
@@ -61,6 +64,8 @@ def command(config: Path | None, **flags: object) -> None:
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     settings = load_settings(given, os.environ, file=config)
     set_up_logging(settings.log_format, settings.log_level)
+    if settings.audit_log is not None:
+        set_up_audit_log(settings.audit_log)
     for name in unknown_variables(os.environ):
         _log.warning("%s: is not a setting of the server, ignored", name)
     serve(settings)
@@ -71,9 +76,10 @@ def serve(settings: Settings) -> None:
 
     Raises:
         SettingInvalid: The address cannot or must not be listened on.
-        RepositoryUnusable: The repository cannot be opened as it is.
+        RepositoryUnusable: The repository cannot be opened as it is, or a library is older than is safe.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    check_floors()
     pushers = Pushers()
     # The address first: it costs nothing to find it taken before the repository is opened.
     with (
@@ -105,6 +111,9 @@ def _close_if_reachable(instance: Instance, settings: Settings, listener: socket
         return
     folder = own_folder(instance.store.git_dir)
     path = make_first_admin(instance.store, folder, token_file=settings.admin_token_file)
+    note(
+        Act(LOCAL, str(COMMITTER), "principals.create", "admin", revision=instance.store.snapshot().revision)
+    )
     click.echo(f"configsvc: made the principal admin; its token is in {path}", err=True)
 
 
@@ -129,5 +138,6 @@ def _stopping_on_signal(server: Server) -> Iterator[None]:
 
 def _tell_ready(settings: Settings, service: ConfigService, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
-    place = f"{settings.repo.absolute()} at http://{Address(host, port)}"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    place = f"{settings.repo.absolute()} at {scheme}://{Address(host, port)}"
     click.echo(f"configsvc {__version__} serving {place} (revision {service.snapshot().revision})")

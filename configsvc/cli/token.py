@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from configsvc.access.credentials import make_token, token_hash
-from configsvc.access.requests import answer_request
-from configsvc.assembly import open_instance
+from configsvc.assembly import answer_noted, open_instance
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.principals import ROLES, format_time, parse_time
 from configsvc.door import ask_door, unix_author
@@ -161,4 +160,4 @@ def _ask(request: Mapping[str, object], repo: str | None, url: str | None) -> Ma
     if answer is not None:
         return answer
     with open_instance(settings, create=False) as instance:
-        return answer_request(instance.store, unix_author(os.getuid()), request)
+        return answer_noted(instance.store, unix_author(os.getuid()), request)

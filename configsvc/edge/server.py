@@ -18,6 +18,7 @@ from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
 from configsvc.edge.refusals import Refusals
+from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
 from configsvc.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ def make_server(
         is_streamed: See `WsgiBridge`.
         answerers: Asked in turn before a request goes to `app`.
         hot: Asked after them; None: `app` answers all reads.
+
+    Raises:
+        SettingInvalid: The certificate or its key cannot be used.
     """
+    tls = tls_context(settings)
     refusals = Refusals(revision)
     bridge = WsgiBridge(app, refusals=refusals, limits=_bridge_limits(settings), is_streamed=is_streamed)
     if hot is not None:
@@ -92,6 +97,8 @@ def make_server(
         server_header=False,
         date_header=True,
         backlog=BACKLOG,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        headers=[] if tls is None else [STRICT_TRANSPORT],
         # Both are only ever handed to the loop, which takes fractions.
         timeout_keep_alive=cast(int, settings.keep_alive_s),
         timeout_graceful_shutdown=cast(int, settings.shutdown_grace_s),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from configsvc.access.decide import Access, Action
+from configsvc.audit import LOCAL, Act, Origin, note
 from configsvc.core.changes import Author, Outcome
-from configsvc.core.errors import RequestInvalid
+from configsvc.core.errors import ConfigError, PushRefused, RequestInvalid
 from configsvc.core.patterns import EVERYTHING
 from configsvc.core.principals import ANYONE
 from configsvc.door import Answer
@@ -37,17 +40,43 @@ def push_answers(pushes: Pushes, pushers: Pushers, access: Access) -> Mapping[st
         quarantine = request.get("quarantine")
         if not isinstance(quarantine, str):
             raise RequestInvalid("quarantine: missing (expected: a folder, or empty)")
-        pushes.judge(_updates(request), quarantine, pusher(request, author))
+        updates = _updates(request)
+        with _refusals_told(pushers, request, author):
+            pushes.judge(updates, quarantine, pusher(request, author))
         return {"message": ""}
 
     def land(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
         updates = _updates(request)
         if len(updates) != 1:
             raise RequestInvalid(f"updates: {len(updates)} (expected: 1)")
-        outcome = pushes.land(updates[0], pusher(request, author))
+        with _refusals_told(pushers, request, author):
+            outcome = pushes.land(updates[0], pusher(request, author))
+        act = _act(pushers, request, author)
+        note(replace(act, revision=outcome.revision, commit_id=outcome.commit_id))
         return {"message": describe(outcome)}
 
     return {"judge-push": judge, "land-push": land}
+
+
+@contextlib.contextmanager
+def _refusals_told(pushers: Pushers, request: Mapping[str, object], unix_user: Author) -> Iterator[None]:
+    """Note in the audit log what the block refuses."""
+    try:
+        yield
+    except ConfigError as error:
+        note(replace(_act(pushers, request, unix_user), code=error.code))
+        raise
+
+
+def _act(pushers: Pushers, request: Mapping[str, object], unix_user: Author) -> Act:
+    refs = " ".join(update.ref for update in _updates(request))
+    push_id = str(request.get("push", ""))
+    if not push_id:
+        return Act(LOCAL, str(unix_user), "push", refs)
+    try:
+        return Act(pushers.origin(push_id), pushers.find(push_id).principal.name, "push", refs)
+    except PushRefused:  # its client has hung up
+        return Act(Origin("git"), "", "push", refs)
 
 
 def describe(outcome: Outcome) -> str:

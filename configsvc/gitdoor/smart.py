@@ -16,6 +16,7 @@ from werkzeug.wsgi import get_input_stream
 
 from configsvc.access.decide import Action, Admission
 from configsvc.api.guard import admission, require
+from configsvc.audit import Origin
 from configsvc.core.changes import Author
 from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
 from configsvc.core.patterns import EVERYTHING
@@ -123,7 +124,7 @@ class SmartHttp:
                     f"git: {self.settings.git_processes} clones and pushes are under way (expected: fewer)"
                 )
             held.callback(self._slots.release)
-            push_id = held.enter_context(self.pushers.known(admission))
+            push_id = held.enter_context(self.pushers.known(admission, _origin()))
             more = {VARIABLE: push_id} | _reflog_identity(admission.principal.author)
             git = GitProcess(
                 self.root,
@@ -202,6 +203,10 @@ def _admitted() -> Admission:
     """Return by which right a git client asks: one to read everything."""
     require(Action.READ, EVERYTHING)
     return admission()
+
+
+def _origin() -> Origin:
+    return Origin("git", request.remote_addr or "", str(request.environ.get("configsvc.request_id", "")))
 
 
 def _reflog_identity(author: Author) -> dict[str, str]:

@@ -46,8 +46,17 @@ class Settings:
     admin_token_file: Annotated[
         Path | None, parse_path, "File with the token of the first admin, who is made where there is none."
     ] = None
+    tls_certificate: Annotated[
+        Path | None, parse_path, "PEM file with the certificate and its chain; with it the server speaks TLS."
+    ] = None
+    tls_key: Annotated[
+        Path | None, parse_path, "PEM file with the certificate's key; without, it is in the same file."
+    ] = None
     log_format: Annotated[str, one_of("text", "json"), "text or json; one line an event, on stderr."] = "text"
     log_level: Annotated[str, _LEVEL, "Least level that is logged: debug, info, warning or error."] = "info"
+    audit_log: Annotated[
+        Path | None, parse_path, "File that the audit log is appended to; without, it goes to the log."
+    ] = None
     max_document_bytes: Annotated[int, integer(2, 64 * MIB), "Largest document, in bytes."] = (
         DEFAULT_BOUNDS.max_bytes
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from configsvc.core.errors import RepositoryLocked, RepositoryUnusable
 from configsvc.store.edits import working_edits
+from configsvc.store.floors import FLOORS, floor_problem, library_version
 from configsvc.store.gitcommand import ADVISED_GIT, MIN_GIT, GitFailed, git, git_version
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.maintenance import MAX_PACKS
@@ -46,6 +47,7 @@ class Finding:
 def diagnose(root: Path) -> Iterator[Finding]:
     """Yield what is found of git and of the repository at `root`, one check after the other."""
     yield _git()
+    yield from _libraries()
     try:
         git_dir = git_dir_of(root)
     except RepositoryUnusable as error:
@@ -85,6 +87,15 @@ def _git() -> Finding:
             "update git: later versions fix known holes",
         )
     return Finding(Level.OK, f"git: {shown}")
+
+
+def _libraries() -> Iterator[Finding]:
+    for name in FLOORS:
+        problem = floor_problem(name)
+        if problem:
+            yield Finding(Level.FAILURE, problem, f"`pip install --upgrade {name}`; `serve` refuses this one")
+        else:
+            yield Finding(Level.OK, f"{name}: {'.'.join(map(str, library_version(name)))}")
 
 
 def _is_running(git_dir: Path) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-READY = re.compile(r"serving (?P<repo>.+) at (?P<url>http://\S+) \(revision (?P<revision>\d+)\)")
+READY = re.compile(r"serving (?P<repo>.+) at (?P<url>https?://\S+) \(revision (?P<revision>\d+)\)")
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 20.0
 QUIET = ("--log-level", "warning")
