@@ -45,7 +45,8 @@ def command(
     """Show who changed what and when, newest first.
 
     Reads the history of main, so it works beside the server and without it.  What left no commit, such as
-    who was refused, is in the server's audit log.
+    who was refused, is in the server's audit log.  A name with ~ before it is what the pusher's own git wrote
+    into a push that landed as it is; the audit log says whose push it was.
     """
     root = load_settings({} if repo is None else {"repo": repo}, os.environ).repo.absolute()
     git_dir_of(root)
@@ -79,7 +80,8 @@ def parse_since(text: str, *, now_s: float) -> float:
 
 def _line(entry: TrailEntry) -> str:
     subject = entry.message.partition("\n")[0]
-    line = f"{entry.revision:>7}  {format_time(entry.committed_at)}  {entry.author.name:<20}  {subject}"
+    who = ("" if entry.is_vouched else "~") + entry.author.name
+    line = f"{entry.revision:>7}  {format_time(entry.committed_at)}  {who:<20}  {subject}"
     return "".join(each if each.isprintable() else "?" for each in line)
 
 
@@ -90,5 +92,6 @@ def _as_json(entry: TrailEntry) -> dict[str, object]:
         "committed_at": format_time(entry.committed_at),
         "author": {"name": entry.author.name, "email": entry.author.email},
         "committer": {"name": entry.committer.name, "email": entry.committer.email},
+        "vouched": entry.is_vouched,
         "message": entry.message,
     }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from configsvc.core.changes import COMMITTER
 from configsvc.core.errors import RepositoryUnusable
 from configsvc.core.names import Format, document_path, meta_path
 from configsvc.store.gitcommand import GitFailed, git, stream_records
@@ -47,6 +48,11 @@ class TrailEntry:
     author: Identity
     committer: Identity
     message: str
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether the service wrote these names; of a push that lands as it is, the pusher did."""
+        return self.committer.email == COMMITTER.email
 
 
 def read_trail(

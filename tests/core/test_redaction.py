@@ -4,10 +4,9 @@ import base64
 
 import pytest
 
-from configsvc.access.credentials import make_token
 from configsvc.core.redaction import redact
 
-TOKEN = make_token()
+TOKEN = "cfg_Dr6Nv99v7feh5mF58mhmqcMkKF9CShViGjJc_kWY5Jg5-Zm2"
 PAIR = base64.b64encode(f"x:{TOKEN}".encode()).decode()
 
 

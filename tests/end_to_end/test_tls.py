@@ -75,12 +75,13 @@ def test_what_cannot_be_used_is_refused_at_the_start(
     locked = tmp_path / "locked.pem"
     make = ["openssl", "ec", "-in", str(pair[1]), "-aes128", "-passout", "pass:word", "-out", str(locked)]
     subprocess.run(make, check=True, capture_output=True)
-    certificate, key = {
+    cases: dict[str, tuple[Path | None, Path | None]] = {
         "no file": (tmp_path / "none", pair[1]),
         "no key": (pair[0], None),
         "key alone": (None, pair[1]),
         "not PEM": (tmp_path / "text", pair[1]),
         "passphrase": (pair[0], locked),
-    }[case]
+    }
+    certificate, key = cases[case]
     with pytest.raises(SettingInvalid, match=r"^tls (key|certificate): .*\(expected: "):
         tls_context(Settings(tls_certificate=certificate, tls_key=key))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ def test_what_is_installed_is_new_enough() -> None:
 def test_a_start_refuses_an_older_library_and_the_doctor_names_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, found: str
 ) -> None:
-    real = floors.version
-    monkeypatch.setattr(floors, "version", lambda each: found if each == name else real(each))
+    releases = {each: importlib.metadata.version(each) for each in floors.FLOORS} | {name: found}
+    monkeypatch.setattr(floors, "version", releases.__getitem__)
     with pytest.raises(RepositoryUnusable, match=rf"^{name}: .*expected: >= 3\.1\."):
         floors.check_floors()
     failures = [each.message for each in diagnose(tmp_path) if each.level is Level.FAILURE]

@@ -54,6 +54,15 @@ def test_a_service_is_its_document_and_what_is_known_of_it(root: Path) -> None:
     assert subjects(root, service="missing") == []
 
 
+def test_a_name_that_another_git_wrote_is_not_vouched_for(root: Path) -> None:
+    assert all(each.is_vouched for each in read_trail(root, service="a"))
+    clone = root.parent / "clone"
+    git(root.parent, "clone", "-q", str(root), str(clone))
+    (clone / "a.json").write_text("[]\n")
+    git(clone, "-c", "user.name=ann", "commit", "-q", "-a", "-m", "Mine")
+    assert [each.is_vouched for each in read_trail(clone, service="a")] == [False, True]
+
+
 def test_at_most_as_many_as_asked_and_revisions_stay_right(root: Path) -> None:
     assert [each.revision for each in read_trail(root, limit=2)] == [5, 4]
     assert [each.revision for each in read_trail(root, principal="ann", limit=1)] == [4]
