@@ -47,6 +47,8 @@ class HotAnswerer:
         self.reads = HotReads(max_bytes)
         self.answered: Counter[int] = Counter()
         """How many answers were given here, by status."""
+        self.wired: Counter[int] = Counter()
+        """The same of answers that went straight to the network."""
         self._app = app
         self._newest = snapshot
         self._readers = HotReaders(access, snapshot)
@@ -65,6 +67,19 @@ class HotAnswerer:
     def find(self, scope: Scope) -> AsgiApp | None:
         """Return what answers a plain read; None for anything else."""
         return self._answer if self._behind is not None and is_hot(scope) else None
+
+    def find_kept(self, request: HotRequest) -> HotRead | None:
+        """Return the kept answer to a request; None when it has to be made, or is not for here."""
+        read = self.reads.find(request.target, self._newest())
+        is_fit = read is not None and not read.is_unfit and request.host in self._hosts
+        if read is None or not is_fit or not request.is_content(read.media_type):
+            return None
+        return read if self._readers.admits(request.authorization, read.service) else None
+
+    def note_wire(self, target: bytes, *, is_head: bool, status: int) -> None:
+        """Count and log an answer that went straight to the network."""
+        self.wired[status] += 1
+        log_access("HEAD" if is_head else "GET", target.decode("ascii"), status, 0.0, "-")
 
     def drain(self) -> None:
         """Go on: nothing waits here."""

@@ -15,7 +15,7 @@ _API = f"{PREFIX}/configs/".encode("ascii")
 _TARGET = re.compile(
     rb"(?:%s|%s)([a-z0-9](?:[a-z0-9._/-]|%%2F){0,199})" % (re.escape(_SEED), re.escape(_API))
 )
-_ONE_TAG = re.compile(rb'"[\x21\x23-\x7e]*"')
+ONE_TAG = re.compile(rb'"[\x21\x23-\x7e]*"')
 _MET = frozenset(
     (
         b"accept",
@@ -68,7 +68,7 @@ def find_request(scope: Scope) -> HotRequest | None:
     if found is None or found.keys() & {b"content-length", b"if-match", b"transfer-encoding"}:
         return None
     host, tag = found.get(b"host"), found.get(b"if-none-match")
-    if host is None or not (tag is None or _ONE_TAG.fullmatch(tag)):
+    if host is None or not (tag is None or ONE_TAG.fullmatch(tag)):
         return None
     return HotRequest(target, host, found.get(b"authorization"), found.get(b"accept"), tag)
 

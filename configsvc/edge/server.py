@@ -19,6 +19,7 @@ from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
 from configsvc.edge.refusals import Refusals
 from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
+from configsvc.edge.wire import Wire, WireProtocol
 from configsvc.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,10 +84,9 @@ def make_server(
         hot.hand_on_to(bridge)
         answerers = (*answerers, hot)
     edge = EdgeApp(bridge, refusals, answerers)
-    protocol = partial(EdgeProtocol, limits=_protocol_limits(settings), refusals=refusals)
     config = uvicorn.Config(
         edge,
-        http=cast(Any, protocol),
+        http=cast(Any, _protocol(settings, refusals, hot)),
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -104,6 +104,13 @@ def make_server(
         timeout_graceful_shutdown=cast(int, settings.shutdown_grace_s),
     )
     return Server(config, on_ready, edge.drain)
+
+
+def _protocol(settings: Settings, refusals: Refusals, hot: HotAnswerer | None) -> Callable[..., EdgeProtocol]:
+    limits = _protocol_limits(settings)
+    if hot is None or not settings.wire:
+        return partial(EdgeProtocol, limits=limits, refusals=refusals)
+    return partial(WireProtocol, limits=limits, refusals=refusals, wire=Wire(hot))
 
 
 def _bridge_limits(settings: Settings) -> BridgeLimits:

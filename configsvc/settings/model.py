@@ -79,6 +79,7 @@ class Settings:
     hot_cache_bytes: Annotated[
         int, integer(0, 65_536 * MIB), "Most bytes of answers kept ready for reads; 0: none are."
     ] = 256 * MIB
+    wire: Annotated[bool, parse_flag, "Answer what is kept ready before parsing the request."] = False
     header_timeout_s: Annotated[float, _DEADLINE, "Seconds that the head of a request may take."] = 10.0
     body_timeout_s: Annotated[float, _DEADLINE, "Seconds that the body of a request may take."] = 30.0
     write_timeout_s: Annotated[float, _DEADLINE, "Seconds that a client may leave an answer unread."] = 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Pair:
             )
             return response.status, kept, response.read()
 
+    @property
+    def answered(self) -> Counter[int]:
+        """Answers given in front of Flask, by status."""
+        return self.hot.answered + self.hot.wired
+
     def check(self, request: Request) -> Answer:
         """Return the answer to a request; both give the same, the first time and later."""
         expected = self.ask(self.ports[1], request)
@@ -58,8 +64,7 @@ class Pair:
 
 
 @contextmanager
-def pair(book: Book, settings: Settings | None = None) -> Iterator[Pair]:
-    settings = settings or Settings()
+def pair(book: Book, settings: Settings) -> Iterator[Pair]:
     service = ConfigService(book.store, bounds=settings.bounds)
     app = create_app(service, settings, access=book.access)
     hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
@@ -67,8 +72,13 @@ def pair(book: Book, settings: Settings | None = None) -> Iterator[Pair]:
         yield Pair(book, hot, (front, behind))
 
 
+@pytest.fixture(params=[False, True], ids=["edge", "wire"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    return Settings(wire=request.param)
+
+
 @pytest.fixture
-def both() -> Iterator[Pair]:
+def both(settings: Settings) -> Iterator[Pair]:
     book = Book()
     book.put("web.json", b'{\n  "a": 1\n}\n')
     book.put("pay/api.yaml", b"a: 1 # one\n")
@@ -79,7 +89,7 @@ def both() -> Iterator[Pair]:
     book.put("again.json", b"{}\n")
     book.put("again.json", None)
     book.put("again.json", b'{"a": 2}\n')
-    with pair(book) as made:
+    with pair(book, settings) as made:
         yield made
 
 
@@ -152,16 +162,17 @@ def test_every_answer_is_the_one_flask_gives(both: Pair, name: str) -> None:
 def test_what_is_no_plain_read_is_left_to_flask(both: Pair, target: str) -> None:
     both.check(("GET", target, {}))
 
-    assert not both.hot.answered
+    assert not both.answered
 
 
-def test_plain_reads_are_answered_in_front_of_flask(both: Pair) -> None:
+def test_plain_reads_are_answered_in_front_of_flask(both: Pair, settings: Settings) -> None:
     for target in (SEED + "web", API + "web", SEED + "many", API + "pay%2Fapi"):
         tag = dict(both.check(("GET", target, {}))[1])["etag"]
         both.check(("HEAD", target, {}))
         assert both.check(("GET", target, {"If-None-Match": tag}))[0] == 304
 
-    assert both.hot.answered == {200: 24, 304: 12}
+    assert both.answered == {200: 24, 304: 12}
+    assert both.hot.wired == ({200: 20, 304: 12} if settings.wire else {})
 
 
 def test_a_read_after_a_write_reads_the_write(both: Pair) -> None:
@@ -180,17 +191,17 @@ def test_a_read_after_a_write_reads_the_write(both: Pair) -> None:
             seen.append((status, dict(headers)["config-revision"], body))
 
     assert len(set(seen)) == len(seen)
-    assert both.hot.answered[200] > 12
+    assert both.answered[200] > 12
 
 
-def test_a_credential_is_good_for_as_long_and_as_far_as_for_flask() -> None:
+def test_a_credential_is_good_for_as_long_and_as_far_as_for_flask(settings: Settings) -> None:
     book = Book()
     book.put("web.json", b"{}\n")
     book.put("secret.json", b"{}\n")
     book.add("root", all="admin")
     book.add("reader", web="reader")
     book.add("brief", all="reader", expires=format_time(int(book.now_s) + 60))
-    with pair(book) as both:
+    with pair(book, settings) as both:
 
         def statuses(name: str) -> list[int]:
             headers = {"Authorization": bearer(name)}
@@ -200,7 +211,7 @@ def test_a_credential_is_good_for_as_long_and_as_far_as_for_flask() -> None:
         assert statuses("brief") == [200, 200]
         assert both.check(("GET", SEED + "web", {}))[0] == 401
         assert both.check(("GET", SEED + "web", {"Authorization": f"Bearer {token_of('nobody')}"}))[0] == 401
-        assert both.hot.answered[200] >= 6
+        assert both.answered[200] >= 6
         book.now_s += 61
         assert statuses("brief") == [401, 401]
         book.add("reader", secret="reader")
