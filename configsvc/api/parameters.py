@@ -26,17 +26,23 @@ class Query:
         allowed: Names this request may give; any other one is refused, since a
             misspelt parameter would be obeyed by half.
 
+        many: Those of them that may be given more than once.
+
     Raises:
         RequestInvalid: Malformed, repeated or unknown parameters.
     """
 
-    def __init__(self, raw: bytes, allowed: tuple[str, ...]) -> None:
+    def __init__(self, raw: bytes, allowed: tuple[str, ...], many: tuple[str, ...] = ()) -> None:
+        self._many: dict[str, list[str]] = {}
         self._values: dict[str, str] = {}
         for name, value in _parse(raw):
             if name not in allowed:
                 raise RequestInvalid(
                     f"parameter: {name[:40]!a} is not known here (expected: {', '.join(allowed)})"
                 )
+            if name in many:
+                self._many.setdefault(name, []).append(value)
+                continue
             if name in self._values:
                 raise RequestInvalid(f"parameter: {name} is given twice (expected: once)")
             self._values[name] = value
@@ -44,6 +50,10 @@ class Query:
     def find(self, name: str) -> str | None:
         """Return the value of `name`, None when it was not given."""
         return self._values.get(name)
+
+    def find_all(self, name: str) -> list[str]:
+        """Return the values of one of `many`, as they were sent."""
+        return self._many.get(name, [])
 
     def service(self) -> str:
         """Return the parameter `service`, which must be given."""

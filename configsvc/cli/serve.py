@@ -25,6 +25,7 @@ from configsvc.cli.logs import set_up_audit_log, set_up_logging
 from configsvc.core.changes import COMMITTER
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import Server, make_server
+from configsvc.edge.watches import make_watches
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.gitdoor.receiving import push_answers
 from configsvc.gitdoor.smart import is_git_path
@@ -97,6 +98,7 @@ def serve(settings: Settings) -> None:
             settings,
             hot=hot if settings.hot_cache_bytes else None,
             is_streamed=is_git_path,
+            answerers=[make_watches(service, instance.access, settings)],
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )

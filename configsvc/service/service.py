@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from configsvc.core.changes import Outcome, ServiceVersion, is_request_id
@@ -102,6 +102,10 @@ class ConfigService:
     def snapshot(self) -> Snapshot:
         """Return the newest durable state."""
         return self._store.snapshot()
+
+    def listen(self, told: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        """Call `told` with the paths of each publish; see `ConfigStore.listen`."""
+        return self._store.listen(told)
 
     def status(self) -> StoreStatus:
         """Return what is wrong with the store, if anything is."""

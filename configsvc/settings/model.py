@@ -72,6 +72,7 @@ class Settings:
         256 * MIB
     )
     max_connections: Annotated[int, _COUNT, "Most open connections; 503 beyond."] = 10_000
+    max_watches: Annotated[int, _COUNT, "Most watches at one time; 503 beyond."] = 10_000
     max_head_bytes: Annotated[int, integer(KIB, MIB), "Largest head of a request, in bytes."] = 64 * KIB
     max_buffered_bytes: Annotated[
         int, integer(MIB, 4096 * MIB), "Most bytes of request bodies held at one time; 503 beyond."

@@ -213,5 +213,12 @@ class ConfigStore(Protocol):
     def status(self) -> StoreStatus:
         """Return what is wrong with this store, if anything is."""
 
+    def listen(self, told: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        """Call `told` after each publish step with the paths it touched; return what ends that.
+
+        It is called by the thread that publishes, and must not block; who asks for a snapshot
+        then gets one that has the changes.
+        """
+
     def close(self) -> None:
         """Finish what was queued, refuse what comes later, let go of the repository."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +17,7 @@ from configsvc.store.adoption import MainFollower, load_root, make_durable
 from configsvc.store.base import StoreStatus, Write
 from configsvc.store.disk import Disk
 from configsvc.store.follower import Follower
+from configsvc.store.listeners import Listeners, Told
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.log import LocalLog
 from configsvc.store.maintenance import PUSH_S, Maintenance
@@ -90,7 +91,7 @@ class GitStore:
         head = Head(index.revision, commit_id, index.times[-1], load_root(self._reader, commit_id))
         requests = RequestTable()
         requests.add(load_landings(root, index, commit_id))
-        self._on_publish: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners()
         self._publisher = Publisher(head, index, self._reader, requests, on_publish=self._notify)
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
         self._writer = Writer(
@@ -199,6 +200,10 @@ class GitStore:
         """Return when this process last published a change of `path`, seconds since the epoch."""
         return self._publisher.landed_at(path)
 
+    def listen(self, told: Told) -> Callable[[], None]:
+        """Tell `told` which paths each publish touched; see `ConfigStore.listen`."""
+        return self._listeners.add(told)
+
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until working files and index are at the newest revision; False when they are not in time."""
         return self._follower.flush(timeout_s)
@@ -218,15 +223,11 @@ class GitStore:
 
         It runs in the writer's thread, and must be quick.  One that fails is logged, and stops nothing.
         """
-        self._on_publish += (action,)
+        self._listeners.add(lambda paths: action())
 
-    def _notify(self, paths: Iterable[str]) -> None:
+    def _notify(self, paths: Collection[str]) -> None:
         self._follower.notify(paths)
-        for action in self._on_publish:
-            try:
-                action()
-            except Exception:
-                logger.exception("after a publish step")
+        self._listeners.tell(paths)
 
     def _save_when_due(self) -> None:
         if self._publisher.index.revision - self._saved_revision >= SAVE_AFTER_REVISIONS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ from configsvc.core.changes import COMMITTER, Outcome, Plan, ServiceVersion
 from configsvc.core.errors import ConfigError, PathConflict, RequestIdReused, ServiceClosed
 from configsvc.core.names import DocumentPath, find_document
 from configsvc.store.base import CommitInfo, CommitRecord, Entry, StoreStatus, Write
+from configsvc.store.listeners import Listeners, Told
 from configsvc.store.objects import object_id
 from configsvc.store.requests import request_trailers
 
@@ -118,7 +119,12 @@ class MemoryStore:
     )
     _landed: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
     _closed: bool = False
+    _listeners: Listeners = field(default_factory=Listeners)
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards the fields above
+
+    def listen(self, told: Told) -> Callable[[], None]:
+        """Tell `told` of what is published; see `ConfigStore.listen`."""
+        return self._listeners.add(told)
 
     def snapshot(self) -> MemorySnapshot:
         """Return the newest revision."""
@@ -194,6 +200,7 @@ class MemoryStore:
             (*before.changed, changed),
             (*before.states, files),
         )
+        self._listeners.tell(changed)
         return Outcome(revision, commit_id, tuple(made))
 
 

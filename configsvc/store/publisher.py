@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from configsvc.store.batch import Batch
 from configsvc.store.reader import ObjectReader
@@ -33,7 +33,7 @@ class Publisher:
         reader: ObjectReader,
         requests: RequestTable,
         *,
-        on_publish: Callable[[Iterable[str]], None] = lambda paths: None,
+        on_publish: Callable[[Collection[str]], None] = lambda paths: None,
     ) -> None:
         self.index = index
         self.requests = requests

@@ -77,6 +77,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     (f"{V1}/commits", "POST"): WRITE,
     (f"{V1}/commits/<service:commit_id>", "GET"): READ,
     (f"{V1}/validate", "POST"): READ,
+    (f"{V1}/watch", "GET"): READ,
     (f"{V1}/schemas", "GET"): LIST,
     (SCHEMA, "GET"): READ,
     (SCHEMA, "PUT"): ADMINISTER,
@@ -151,7 +152,7 @@ def expected(path: str, method: str, who: str) -> int:
 
 def ask(client: FlaskClient, path: str, method: str, who: str, service: str = "here/there") -> TestResponse:
     """Ask a route about a service, or the folder that it is in, as one of `WHO`."""
-    query = {"service": service} if path in ("/config", f"{V1}/validate") else {}
+    query = {"service": service} if path in ("/config", f"{V1}/validate", f"{V1}/watch") else {}
     body = BODIES.get((path, method))
     if (path, method) == (f"{V1}/commits", "POST"):
         body = {"changes": [{"op": "put", "service": service, "value": {"v": "other"}}]}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -163,6 +164,9 @@ class NotingStore:
 
     def status(self) -> StoreStatus:
         return self._store.status()
+
+    def listen(self, told: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        return self._store.listen(told)
 
     def close(self) -> None:
         self._store.close()

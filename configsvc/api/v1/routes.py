@@ -14,6 +14,7 @@ from configsvc.api.v1.meta import PATCH_TYPES, MetaApi
 from configsvc.api.v1.paths import PREFIX
 from configsvc.api.v1.schemas import SchemasApi
 from configsvc.api.v1.validate import ValidateApi
+from configsvc.api.v1.watch import WatchApi
 from configsvc.service import ConfigService
 
 View = Callable[..., Response]
@@ -48,6 +49,7 @@ def _routes(service: ConfigService) -> dict[str, dict[str, View]]:
         "/commits": {"GET": commits.list_commits, "POST": commits.post},
         "/commits/<service:commit_id>": {"GET": commits.get},
         "/validate": {"POST": ValidateApi(service).post},
+        "/watch": {"GET": WatchApi(service).get},
         "/schemas": {"GET": schemas.list_schemas},
         "/schemas/<service:service>": dict(one),
         "/schemas/<service:service>/-/default": dict(default),

@@ -75,7 +75,8 @@ def findings(service: ConfigService, phases: tuple[str, ...], max_examples: int)
         }
     )
     app = create_app(service, Settings())
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", app, config=config)
+    whole = schemathesis.openapi.from_wsgi("/openapi.json", app, config=config)
+    schema = whole.exclude(operation_id="watch")  # its answer does not end; tests/edge/test_watches.py
     found: list[str] = []
     count = 0
     for event in from_schema(schema).execute():

@@ -1,0 +1,62 @@
+"""The hub of those who wait on the event loop: told by the store's thread, waking in small portions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+
+from configsvc.watch.hub import Hub, Wake
+
+PORTION = 64
+"""Waiters woken before other requests get their turn."""
+
+Listen = Callable[[Callable[[Collection[str]], None]], Callable[[], None]]
+
+
+class LoopHub:
+    """Wakes waiters of one event loop.
+
+    Args:
+        listen: Has what it is given called with the paths of each publish, by any thread.
+        most: Waiters at one time.
+    """
+
+    def __init__(self, listen: Listen, *, most: int) -> None:
+        self.index = Hub()
+        self.most = most
+        self.is_draining = False
+        self._listen = listen
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due: deque[Wake] = deque()
+
+    def start(self) -> None:
+        """Hear of what is published, on the loop that runs."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._listen(self._hear)
+
+    def drain(self) -> None:
+        """Wake everyone, to end."""
+        self.is_draining = True
+        self._wake(self.index.all())
+
+    def _hear(self, paths: Collection[str]) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():  # the store may land writes after the server's end
+            loop.call_soon_threadsafe(self._find_due, tuple(paths))
+
+    def _find_due(self, paths: tuple[str, ...]) -> None:
+        self._wake(self.index.due(paths))
+
+    def _wake(self, wakes: list[Wake]) -> None:
+        is_busy = bool(self._due)
+        self._due.extend(wakes)
+        if not is_busy:
+            self._wake_portion()
+
+    def _wake_portion(self) -> None:
+        for _ in range(min(PORTION, len(self._due))):
+            self._due.popleft()()
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._wake_portion)

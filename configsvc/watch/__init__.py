@@ -1,0 +1,1 @@
+"""Who waits for what, and what those who follow the repository are told, in order.  No HTTP."""
