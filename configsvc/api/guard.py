@@ -65,6 +65,16 @@ def admission() -> Admission:
     return found
 
 
+def admit_again() -> None:
+    """Ask again for the right of a request that has waited, if it may have changed meanwhile.
+
+    Raises:
+        Unauthorized: Its credential is valid no longer.
+    """
+    if not g.access.is_current(admission()):
+        g.admission = g.access.admit(request.headers.get("Authorization"))
+
+
 def admission_of_write() -> Admission:
     """Return by which right a write is made; its rights are asked where it is planned.
 

@@ -98,7 +98,7 @@ def serve(settings: Settings) -> None:
             settings,
             hot=hot if settings.hot_cache_bytes else None,
             is_streamed=is_git_path,
-            answerers=[make_watches(service, instance.access, settings)],
+            answerers=make_watches(service, instance.access, settings),
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )

@@ -26,8 +26,10 @@ from configsvc.api.v1.watching import (
     reconnect,
 )
 from configsvc.core.errors import ConfigError, ServiceClosed, Unavailable
+from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi_types import AsgiApp, Receive, Scope, Send, raw_headers
 from configsvc.edge.loophub import LoopHub
+from configsvc.edge.polls import Polls
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
@@ -135,12 +137,13 @@ class WatchStreams:
         return not is_late
 
 
-def make_watches(service: ConfigService, access: Access, settings: Settings) -> WatchStreams:
-    """Return what answers the watches of `service`."""
+def make_watches(service: ConfigService, access: Access, settings: Settings) -> tuple[Answerer, ...]:
+    """Return what answers the watches of `service`, and the reads that wait."""
     hub = LoopHub(service.listen, most=settings.max_watches)
     refusals = Refusals(lambda: service.snapshot().revision)
     hosts = settings.allowed_hosts(is_closed=not access.is_open)
-    return WatchStreams(hub, access, service.snapshot, refusals, allowed_hosts=hosts)
+    streams = WatchStreams(hub, access, service.snapshot, refusals, allowed_hosts=hosts)
+    return streams, Polls(hub)
 
 
 async def _until_gone(receive: Receive, wake: asyncio.Event) -> None:

@@ -66,7 +66,7 @@ def port(book: Book) -> Iterator[int]:
 def served(book: Book, settings: Settings) -> Iterator[int]:
     service = ConfigService(book.store)
     app = create_app(service, settings, access=book.access)
-    with running(app, settings, answerers=[make_watches(service, book.access, settings)]) as port:
+    with running(app, settings, answerers=make_watches(service, book.access, settings)) as port:
         yield port
 
 

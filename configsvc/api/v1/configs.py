@@ -10,12 +10,13 @@ from configsvc.access.decide import Action
 from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body, read_document
 from configsvc.api.conditional import document_tag_of, is_known, write_precondition
-from configsvc.api.guard import require
+from configsvc.api.guard import admit_again, require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, not_modified, previewed, read_answer, to_json, written
 from configsvc.api.v1.bodies import JSON_PATCH, MERGE_PATCH, media_type_of, read_json
 from configsvc.api.v1.negotiation import JSON, MEDIA_TYPES, choose
 from configsvc.api.v1.paths import PREFIX
+from configsvc.api.v1.waiting import MAX_WAIT_S, ThreadedWaits
 from configsvc.core.errors import (
     DocumentInvalid,
     PatchFailed,
@@ -44,10 +45,21 @@ class ConfigsApi:
 
     def __init__(self, service: ConfigService) -> None:
         self._service = service
+        self._waits = ThreadedWaits(service)
 
     def get(self, service: str) -> Response:
         """Answer a document, or one value of it."""
-        query = Query(request.query_string, ("version", "at", "pointer", "min_revision"))
+        query = Query(request.query_string, ("version", "at", "pointer", "min_revision", "wait"))
+        seconds = query.integer("wait", 0, MAX_WAIT_S)
+        if not seconds or request.headers.get("If-None-Match", "*").strip() == "*":
+            return self._read(service, query)  # no version is named that there could be another one than
+        for name in ("version", "at", "pointer"):
+            if query.find(name) is not None:
+                raise RequestInvalid(f"wait: is given with {name} (expected: without)")
+        return self._waits.answer(service, seconds, lambda: self._read(service, query))
+
+    def _read(self, service: str, query: Query) -> Response:
+        admit_again()
         require(Action.READ, parse_service(service))
         snapshot = self._service.snapshot()
         _check_reached(snapshot, query.integer("min_revision"))

@@ -40,6 +40,7 @@ def before_call(_context: Any, case: Any, _options: Any) -> None:
     if "at" in query:
         query.pop("version", None)
     query.pop("cursor", None)
+    query.pop("wait", None)
     for name in ("If-Match", "If-None-Match"):
         if headers.get(name) == "0":
             headers.pop(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from flask import Flask
 
@@ -58,3 +60,15 @@ def test_there_are_no_more_threads_than_that_for_watches(book: Book) -> None:
     assert again.status_code == 200
     for response in [*held, again]:
         response.close()
+
+
+def test_a_read_waits_for_a_change_without_the_edge_too(book: Book) -> None:
+    app = create_app(ConfigService(book.store), Settings())
+    one = "/api/v1/configs/a"
+    tag = app.test_client().get(one).headers["ETag"]
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(app.test_client().get, f"{one}?wait=60", headers={"If-None-Match": tag})
+        book.put("a.json", b'{"v": 1}\n')
+        assert asked.result(20).get_json() == {"v": 1}
+    same = app.test_client().get(f"{one}?wait=1", headers={"If-None-Match": asked.result().headers["ETag"]})
+    assert same.status_code == 304

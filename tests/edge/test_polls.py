@@ -1,0 +1,81 @@
+"""Reads that wait, through a real server."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from configsvc.settings import Settings
+from tests.access.book import Book, bearer
+from tests.edge.running import Answer, ask, get
+from tests.edge.test_watches import following, served
+
+ONE = "/api/v1/configs/a/b"
+
+
+@pytest.fixture
+def book() -> Book:
+    book = Book()
+    book.put("a/b.json", b"{}\n")
+    return book
+
+
+def waiting(pool: ThreadPoolExecutor, port: int, target: str, *headers: str) -> Future[Answer]:
+    return pool.submit(ask, port, get(target, *headers))
+
+
+def test_a_read_that_waits_is_answered_by_the_change(book: Book) -> None:
+    with served(book, Settings(open=True)) as port, ThreadPoolExecutor() as pool:
+        tag = ask(port, get(ONE)).headers["etag"]
+        found = [waiting(pool, port, f"{ONE}?wait=60", f"If-None-Match: {tag}") for _ in range(3)]
+        with following(port, "/api/v1/watch?since=0") as events:
+            assert events.next()["id"] == "2"
+        book.put("other.json", b"{}\n")
+        book.put("a/b.json", b'{"v": 1}\n')
+        answers = [each.result(20) for each in found]
+    assert [(each.status, json.loads(each.body)) for each in answers] == [(200, {"v": 1})] * 3
+
+
+@pytest.mark.slow
+def test_a_read_that_waits_in_vain_is_answered_that_nothing_changed(book: Book) -> None:
+    with served(book, Settings(open=True)) as port:
+        tag = ask(port, get(ONE)).headers["etag"]
+        answer = ask(port, get(f"{ONE}?wait=1", f"If-None-Match: {tag}"))
+    assert (answer.status, answer.headers["etag"], answer.body) == (304, tag, b"")
+
+
+@pytest.mark.parametrize("header", ["", "If-None-Match: *", 'If-None-Match: "x"'])
+def test_a_read_that_names_no_newest_version_does_not_wait(book: Book, header: str) -> None:
+    with served(book, Settings(open=True)) as port:
+        answer = ask(port, get(f"{ONE}?wait=60", *([header] if header else [])))
+    assert answer.status == (304 if "*" in header else 200)
+
+
+@pytest.mark.parametrize("query", ["wait=61", "wait=-1", "wait=x", "wait=1&pointer=/a", "wait=1&version=0"])
+def test_a_wait_that_makes_no_sense_is_refused(book: Book, query: str) -> None:
+    with served(book, Settings(open=True)) as port:
+        assert ask(port, get(f"{ONE}?{query}", 'If-None-Match: "x"')).status == 400
+
+
+def test_a_read_that_waits_ends_with_the_commit_that_takes_its_right_away(book: Book) -> None:
+    book.add("admin", all="admin")
+    book.add("me", a__all="reader")
+    own = f"Authorization: {bearer('me')}"
+    with served(book, Settings()) as port, ThreadPoolExecutor() as pool:
+        tag = ask(port, get(ONE, own)).headers["etag"]
+        found = waiting(pool, port, f"{ONE}?wait=60", own, f"If-None-Match: {tag}")
+        book.remove("me")
+        assert found.result(20).status == 401
+
+
+def test_a_stop_answers_reads_that_wait(book: Book) -> None:
+    with ThreadPoolExecutor() as pool:
+        with served(book, Settings(open=True, max_watches=1)) as port:
+            tag = ask(port, get(ONE)).headers["etag"]
+            found = waiting(pool, port, f"{ONE}?wait=60", f"If-None-Match: {tag}")
+            # Once there is no room for another one, the first one waits.
+            while ask(port, get("/api/v1/watch?since=9")).status != 503:
+                pass
+        assert found.result(20).status == 304
