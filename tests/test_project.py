@@ -47,8 +47,8 @@ def requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("configsvc[")]
 
 
-def test_the_install_requirements_are_empty_so_that_a_client_alone_is_light() -> None:
-    assert read_setup()["options"]["install_requires"].strip() == ""
+def test_the_client_alone_needs_httpx_and_nothing_of_the_server() -> None:
+    assert read_setup()["options"]["install_requires"].split() == ["httpx>=0.28,<1"]
 
 
 @pytest.mark.parametrize("requirement", requirements())

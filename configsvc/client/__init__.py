@@ -1,0 +1,71 @@
+"""A client of the HTTP API: typed calls, retries, several servers, reads of one's own writes.
+
+Imports `configsvc.core` and nothing else of the project; httpx is loaded when
+the first client is made.
+"""
+
+from configsvc.client.async_client import AsyncClient
+from configsvc.client.client import Client
+from configsvc.client.failures import AnswerInvalid, ClientClosed, NoAnswer, Refused
+from configsvc.client.messages import Answer, Request
+from configsvc.client.results import (
+    Commit,
+    Committed,
+    ConfigItem,
+    Deleted,
+    Diff,
+    Document,
+    DryRun,
+    FileDiff,
+    Meta,
+    MetaWritten,
+    Page,
+    SchemaDocument,
+    SchemaItem,
+    SchemaWritten,
+    ServerInfo,
+    ServiceVersion,
+    Verdict,
+    Version,
+    VersionMade,
+    Violation,
+    Written,
+)
+from configsvc.client.retrying import Retries
+from configsvc.client.transport import AsyncTransport, Timeouts, Transport
+
+__all__ = [
+    "Answer",
+    "AnswerInvalid",
+    "AsyncClient",
+    "AsyncTransport",
+    "Client",
+    "ClientClosed",
+    "Commit",
+    "Committed",
+    "ConfigItem",
+    "Deleted",
+    "Diff",
+    "Document",
+    "DryRun",
+    "FileDiff",
+    "Meta",
+    "MetaWritten",
+    "NoAnswer",
+    "Page",
+    "Refused",
+    "Request",
+    "Retries",
+    "SchemaDocument",
+    "SchemaItem",
+    "SchemaWritten",
+    "ServerInfo",
+    "ServiceVersion",
+    "Timeouts",
+    "Transport",
+    "Verdict",
+    "Version",
+    "VersionMade",
+    "Violation",
+    "Written",
+]

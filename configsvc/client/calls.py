@@ -1,0 +1,307 @@
+"""The calls of the API as values: what to send, and how to read what comes back.  No I/O.
+
+Options that all writes have: `if_match` (a tag; write only while it is the
+newest), `message` (of the commit), `dry_run` (judge, tell, write nothing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+from urllib.parse import quote
+
+from configsvc.client import results
+from configsvc.client.messages import Answer, Request
+from configsvc.client.parsing import json_of, number_of, one, page, written
+from configsvc.core.names import parse_service
+
+T = TypeVar("T")
+Format = Literal["json", "yaml"]
+
+_API = "/api/v1"
+_JSON = {"Content-Type": "application/json"}
+_MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+_JSON_PATCH = "application/json-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request and the parser of the answer to it."""
+
+    request: Request
+    parse: Callable[[Answer], T]
+
+
+def server_info() -> Call[results.ServerInfo]:
+    """Return what the server is and can do."""
+    return Call(Request("GET", "/"), one(results.ServerInfo))
+
+
+def list_configs(
+    *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[results.Page[results.ConfigItem]]:
+    """Return one page of the services, in the order of their names."""
+    params = _params(prefix=prefix, limit=limit, cursor=cursor)
+    return Call(Request("GET", f"{_API}/configs", params), page(results.ConfigItem))
+
+
+def get(
+    service: str,
+    *,
+    version: int | None = None,
+    at: str | None = None,
+    pointer: str | None = None,
+    min_revision: int | None = None,
+    if_none_match: str | None = None,
+) -> Call[results.Document | None]:
+    """Return a document: the newest, that of `version`, or what was newest `at` a commit or tag.
+
+    Args:
+        pointer: JSON pointer of the one value to return.
+        min_revision: Refuse a server that has not come so far; a client adds its own writes.
+        if_none_match: Tag of what is known already; None is returned when it is still so.
+    """
+    params = _params(version=version, at=at, pointer=pointer, min_revision=min_revision)
+    headers = {"Accept": "application/json", **_headers(**{"If-None-Match": if_none_match})}
+
+    def parse(answer: Answer) -> results.Document | None:
+        if answer.status == 304:
+            return None
+        numbers = number_of(answer, "config-version"), number_of(answer, "config-revision")
+        return results.Document(service, json_of(answer), *numbers, answer.headers.get("etag", ""))
+
+    return Call(Request("GET", _config(service), params, headers, takes_min_revision=True), parse)
+
+
+def put(
+    service: str,
+    value: Mapping[str, object] | None = None,
+    *,
+    text: str | None = None,
+    text_format: Format = "yaml",
+    format: Format | None = None,  # noqa: A002 - the API's own word
+    if_match: str | None = None,
+    create_only: bool = False,
+    message: str | None = None,
+    dry_run: bool = False,
+) -> Call[results.Written | results.DryRun]:
+    """Create or replace a document by `value`, or by `text` in `text_format`.
+
+    Args:
+        format: What to keep it in, when that is not what stands there or is sent.
+        create_only: Refuse when the service exists.
+    """
+    if (value is None) == (text is None):
+        raise ValueError("put: value and text (expected: one of them)")
+    headers = _JSON if text is None else {"Content-Type": f"application/{text_format}"}
+    body = _dump(value) if text is None else text.encode()
+    params = {**_params(format=format), **_write_params(message, dry_run)}
+    conditions = _headers(**{"If-Match": if_match, "If-None-Match": "*" if create_only else None})
+    request = Request("PUT", _config(service), params, {**headers, **conditions}, body, is_write=True)
+    return Call(request, written(results.Written))
+
+
+def patch(
+    service: str,
+    changes: Mapping[str, object] | Sequence[Mapping[str, object]],
+    *,
+    if_match: str | None = None,
+    message: str | None = None,
+    dry_run: bool = False,
+) -> Call[results.Written | results.DryRun]:
+    """Change part of a document: a mapping is a merge patch, a list the operations of a JSON Patch."""
+    kind = _MERGE_PATCH if isinstance(changes, Mapping) else {"Content-Type": _JSON_PATCH}
+    headers = {**kind, **_headers(**{"If-Match": if_match})}
+    params = _write_params(message, dry_run)
+    request = Request("PATCH", _config(service), params, headers, _dump(changes), is_write=True)
+    return Call(request, written(results.Written))
+
+
+def delete(
+    service: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
+) -> Call[results.Deleted | results.DryRun]:
+    """Delete a service that is disabled."""
+    headers = _headers(**{"If-Match": if_match})
+    request = Request("DELETE", _config(service), _write_params(message, dry_run), headers, is_write=True)
+    return Call(request, written(results.Deleted))
+
+
+def rollback(
+    service: str,
+    version: int,
+    *,
+    if_match: str | None = None,
+    message: str | None = None,
+    dry_run: bool = False,
+) -> Call[results.Written | results.DryRun]:
+    """Make an old version the newest again, as a new version."""
+    headers = {**_JSON, **_headers(**{"If-Match": if_match})}
+    path, body = _config(service, "rollback"), _dump({"version": version})
+    request = Request("POST", path, _write_params(message, dry_run), headers, body, is_write=True)
+    return Call(request, written(results.Written))
+
+
+def history(
+    service: str, *, limit: int | None = None, cursor: str | None = None
+) -> Call[results.Page[results.Version]]:
+    """Return one page of a service's versions, newest first."""
+    request = Request("GET", _config(service, "versions"), _params(limit=limit, cursor=cursor))
+    return Call(request, page(results.Version))
+
+
+def get_version(service: str, version: int) -> Call[results.Version]:
+    """Return what made one version."""
+    return Call(Request("GET", f"{_config(service, 'versions')}/{version:d}"), one(results.Version))
+
+
+def diff(service: str, *, start: int | None = None, end: int | None = None) -> Call[results.Diff]:
+    """Return the text of the difference; by default that which the newest version made."""
+
+    def parse(answer: Answer) -> results.Diff:
+        return results.Diff(number_of(answer, "config-revision"), text=answer.body.decode())
+
+    return Call(_diff_request(service, start, end, "text/x-diff"), parse)
+
+
+def diff_operations(service: str, *, start: int | None = None, end: int | None = None) -> Call[results.Diff]:
+    """Return the difference as the operations of a JSON Patch."""
+
+    def parse(answer: Answer) -> results.Diff:
+        return results.Diff(number_of(answer, "config-revision"), operations=tuple(json_of(answer)))
+
+    return Call(_diff_request(service, start, end, _JSON_PATCH), parse)
+
+
+def get_meta(service: str) -> Call[results.Meta]:
+    """Return whether a service is enabled, its owner and its description."""
+    return Call(Request("GET", _config(service, "meta")), one(results.Meta))
+
+
+def patch_meta(
+    service: str,
+    changes: Mapping[str, object],
+    *,
+    if_match: str | None = None,
+    message: str | None = None,
+    dry_run: bool = False,
+) -> Call[results.MetaWritten | results.DryRun]:
+    """Set any of `enabled`, `owner` and `description`; None sets the default again."""
+    headers = {**_MERGE_PATCH, **_headers(**{"If-Match": if_match})}
+    params = _write_params(message, dry_run)
+    request = Request("PATCH", _config(service, "meta"), params, headers, _dump(changes), is_write=True)
+    return Call(request, written(results.MetaWritten))
+
+
+def list_commits(
+    *, limit: int | None = None, cursor: str | None = None
+) -> Call[results.Page[results.Commit]]:
+    """Return one page of the repository's history, newest first."""
+    params = _params(limit=limit, cursor=cursor)
+    return Call(Request("GET", f"{_API}/commits", params), page(results.Commit))
+
+
+def get_commit(commit_id: str) -> Call[results.Commit]:
+    """Return one commit and the versions that it made."""
+    return Call(Request("GET", f"{_API}/commits/{quote(commit_id, safe='')}"), one(results.Commit))
+
+
+def commit(
+    changes: Sequence[Mapping[str, object]],
+    *,
+    message: str | None = None,
+    expected_revision: int | None = None,
+    dry_run: bool = False,
+) -> Call[results.Committed | results.DryRun]:
+    """Land many changes as one commit, or none of them.
+
+    Args:
+        changes: As `docs/api.md` lists them: `{"op": "put", "service": ..., "value": ...}`.
+        expected_revision: Refuse unless the repository is at it.
+    """
+    body: dict[str, object] = {"changes": list(changes)}
+    if message is not None:
+        body["message"] = message
+    if expected_revision is not None:
+        body["expected_revision"] = expected_revision
+    params = _write_params(None, dry_run)
+    request = Request("POST", f"{_API}/commits", params, _JSON, _dump(body), is_write=True)
+    return Call(request, written(results.Committed))
+
+
+def validate(service: str, value: Mapping[str, object]) -> Call[results.Verdict]:
+    """Return what the gate would say of a document."""
+    params = {"service": parse_service(service)}
+    return Call(Request("POST", f"{_API}/validate", params, _JSON, _dump(value)), one(results.Verdict))
+
+
+def list_schemas(
+    *, limit: int | None = None, cursor: str | None = None
+) -> Call[results.Page[results.SchemaItem]]:
+    """Return one page of the repository's schemas."""
+    params = _params(limit=limit, cursor=cursor)
+    return Call(Request("GET", f"{_API}/schemas", params), page(results.SchemaItem))
+
+
+def get_schema(schema: str) -> Call[results.SchemaDocument]:
+    """Return a schema: `payments/api`, `payments/-/default` or `-/default`."""
+
+    def parse(answer: Answer) -> results.SchemaDocument:
+        return results.SchemaDocument(schema, json_of(answer), answer.headers.get("etag", ""))
+
+    return Call(Request("GET", _schema(schema)), parse)
+
+
+def put_schema(
+    schema: str,
+    value: Mapping[str, object] | bool,
+    *,
+    if_match: str | None = None,
+    message: str | None = None,
+    dry_run: bool = False,
+) -> Call[results.SchemaWritten | results.DryRun]:
+    """Set a schema; documents that it covers must conform to it already."""
+    headers = {"Content-Type": "application/schema+json", **_headers(**{"If-Match": if_match})}
+    params = _write_params(message, dry_run)
+    request = Request("PUT", _schema(schema), params, headers, _dump(value), is_write=True)
+    return Call(request, written(results.SchemaWritten))
+
+
+def delete_schema(
+    schema: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
+) -> Call[results.SchemaWritten | results.DryRun]:
+    """Delete a schema."""
+    headers = _headers(**{"If-Match": if_match})
+    request = Request("DELETE", _schema(schema), _write_params(message, dry_run), headers, is_write=True)
+    return Call(request, written(results.SchemaWritten))
+
+
+def _config(service: str, part: str = "") -> str:
+    path = f"{_API}/configs/{parse_service(service)}"
+    return f"{path}/-/{part}" if part else path
+
+
+def _schema(schema: str) -> str:
+    return f"{_API}/schemas/{quote(schema)}"
+
+
+def _diff_request(service: str, start: int | None, end: int | None, accept: str) -> Request:
+    params = _params(**{"from": start, "to": end})
+    return Request("GET", _config(service, "diff"), params, {"Accept": accept})
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _params(**given: str | int | None) -> dict[str, str]:
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _write_params(message: str | None, dry_run: bool) -> dict[str, str]:
+    return _params(message=message, dry_run="true" if dry_run else None)
+
+
+def _headers(**given: str | None) -> dict[str, str]:
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,121 @@
+"""The client for threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from configsvc.client import calls
+from configsvc.client.calls import Call
+from configsvc.client.endpoints import Endpoints
+from configsvc.client.exchange import Came, Exchange, Send, Step
+from configsvc.client.failures import NoAnswer
+from configsvc.client.retrying import Retries
+from configsvc.client.transport import Timeouts, Transport
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _blocking(make: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
+    """Return a method that makes a call and runs it; its parameters are those of `make`."""
+
+    @wraps(make)
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(make(*args, **kwargs))
+
+    return method
+
+
+class Client:
+    """Calls a configsvc server.  May be shared by threads.
+
+    Args:
+        base_url: Where the server is, such as `http://localhost:5000`, or several such, best first.
+        token: The principal's; None for an open server.
+        transport: In place of httpx; closed together with the client.
+    """
+
+    def __init__(
+        self,
+        base_url: str | Sequence[str],
+        *,
+        token: str | None = None,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        urls = [base_url] if isinstance(base_url, str) else base_url
+        self._exchange = Exchange(Endpoints(urls), retries or Retries(), token)
+        self._transport = transport or _default_transport(timeouts or Timeouts())
+
+    server_info = _blocking(calls.server_info)
+    list_configs = _blocking(calls.list_configs)
+    get = _blocking(calls.get)
+    put = _blocking(calls.put)
+    patch = _blocking(calls.patch)
+    delete = _blocking(calls.delete)
+    rollback = _blocking(calls.rollback)
+    history = _blocking(calls.history)
+    get_version = _blocking(calls.get_version)
+    diff = _blocking(calls.diff)
+    diff_operations = _blocking(calls.diff_operations)
+    get_meta = _blocking(calls.get_meta)
+    patch_meta = _blocking(calls.patch_meta)
+    list_commits = _blocking(calls.list_commits)
+    get_commit = _blocking(calls.get_commit)
+    commit = _blocking(calls.commit)
+    validate = _blocking(calls.validate)
+    list_schemas = _blocking(calls.list_schemas)
+    get_schema = _blocking(calls.get_schema)
+    put_schema = _blocking(calls.put_schema)
+    delete_schema = _blocking(calls.delete_schema)
+
+    @property
+    def min_revision(self) -> int:
+        """Revision of this client's last write; it reads no older state any more."""
+        return self._exchange.min_revision
+
+    def run(self, call: Call[T]) -> T:
+        """Return the result of a call.
+
+        Raises:
+            ConfigError: See `configsvc.client.failures`.
+        """
+        steps = self._exchange.run(call)
+        came: Came = None
+        try:
+            while True:
+                came = self._take(steps.send(came))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def close(self) -> None:
+        """Close the connections; any call after that raises ClientClosed."""
+        self._exchange.close()
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _take(self, step: Step) -> Came:
+        if not isinstance(step, Send):
+            time.sleep(step.seconds)
+            return None
+        try:
+            return self._transport.send(step.base_url, step.request)
+        except NoAnswer as error:
+            return error
+
+
+def _default_transport(timeouts: Timeouts) -> Transport:
+    # Loading httpx takes longer than all the rest; who brings a transport need not wait for it.
+    from configsvc.client.httpx_transport import HttpxTransport
+
+    return HttpxTransport(timeouts)

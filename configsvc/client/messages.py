@@ -1,0 +1,39 @@
+"""A request and its answer as values; nothing here sends anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request without the server that it goes to.
+
+    Args:
+        path: Absolute, already escaped, without a query.
+        params: The query, not escaped.
+        is_write: Whether it may change something; such a request gets a request id.
+        takes_min_revision: Whether the call knows the parameter `min_revision`.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    is_write: bool = False
+    takes_min_revision: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said.
+
+    Args:
+        headers: Names in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""

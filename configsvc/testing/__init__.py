@@ -1,0 +1,5 @@
+"""For the tests of applications that use the client."""
+
+from configsvc.testing.transport import AsyncFakeTransport, FakeTransport
+
+__all__ = ["AsyncFakeTransport", "FakeTransport"]

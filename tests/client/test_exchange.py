@@ -1,0 +1,217 @@
+"""Retries, choice of server, reads of one's own writes: with a transport that plays the network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from configsvc.client import (
+    Answer,
+    AnswerInvalid,
+    AsyncClient,
+    Client,
+    ClientClosed,
+    NoAnswer,
+    Refused,
+    Request,
+    Retries,
+)
+from configsvc.client.endpoints import ILL_FOR_S, Endpoints
+from configsvc.core import errors
+from configsvc.testing import AsyncFakeTransport, FakeTransport
+
+AT_ONCE = Retries(attempts=4, first_delay_s=0.0)
+WRITTEN = {
+    "service": "a",
+    "version": 3,
+    "revision": 9,
+    "commit_id": "c",
+    "etag": '"t"',
+    "format": "json",
+    "changed": True,
+}
+DOCUMENT = Answer(200, {"config-version": "3", "config-revision": "9", "etag": '"t"'}, b'{"x": 1}')
+LANDED = Answer(200, {"config-revision": "9"}, json.dumps(WRITTEN).encode())
+DEAD = NoAnswer("gone")
+
+
+def problem(status: int, code: str, **headers: str) -> Answer:
+    """Return an error as the server answers it."""
+    body = {"status": status, "code": code, "detail": "why", "details": [{"version": 2}]}
+    return Answer(status, headers, json.dumps(body).encode())
+
+
+def playing(*came: Answer | NoAnswer) -> Callable[[str, Request], Answer]:
+    """Return a handler that answers these, one after the other."""
+    left = iter(came)
+
+    def handler(base_url: str, request: Request) -> Answer:
+        answer = next(left)
+        if isinstance(answer, NoAnswer):
+            raise answer
+        return answer
+
+    return handler
+
+
+def fake(came: Iterable[Answer | NoAnswer], *urls: str) -> tuple[Client, FakeTransport]:
+    """Return a client and the transport below it."""
+    transport = FakeTransport(playing(*came))
+    return Client(urls or ("http://one",), retries=AT_ONCE, transport=transport), transport
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        DEAD,
+        problem(503, "unavailable"),
+        problem(503, "outcome-unknown"),
+        problem(408, "request-timeout"),
+        Answer(502),
+    ],
+    ids=str,
+)
+def test_a_write_is_repeated_with_the_same_request_id(first: Answer | NoAnswer) -> None:
+    client, transport = fake([first, LANDED])
+    client.put("a", {"x": 1})
+    ids = [request.headers["Config-Request-Id"] for _, request in transport.sent]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+def test_two_writes_have_two_request_ids() -> None:
+    client, transport = fake([LANDED, LANDED])
+    client.put("a", {"x": 1})
+    client.put("a", {"x": 1})
+    assert len({request.headers["Config-Request-Id"] for _, request in transport.sent}) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (problem(404, "service-not-found"), errors.ServiceNotFound),
+        (problem(412, "precondition-failed"), errors.PreconditionFailed),
+        (problem(422, "schema-violation"), errors.SchemaViolated),
+        (problem(401, "unauthorized"), errors.Unauthorized),
+        (problem(500, "internal"), Refused),
+        (problem(400, "code-of-tomorrow"), Refused),
+    ],
+    ids=str,
+)
+def test_an_error_is_raised_at_once_as_the_class_of_its_code(answer: Answer, kind: type[Exception]) -> None:
+    client, transport = fake([answer])
+    with pytest.raises(kind) as caught:
+        client.get("a")
+    assert len(transport.sent) == 1
+    error = caught.value
+    assert isinstance(error, Refused)
+    told = json.loads(answer.body)
+    assert (error.status, error.code, error.message) == (answer.status, told["code"], "why")
+    assert error.details == ({"version": 2},)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), copy.status, copy.message) == (type(error), error.status, "why")
+
+
+def test_it_gives_up_after_so_many_attempts() -> None:
+    client, transport = fake([DEAD] * 4)
+    with pytest.raises(NoAnswer):
+        client.get("a")
+    assert len(transport.sent) == 4
+
+
+def test_a_longer_wait_than_the_client_has_is_not_begun() -> None:
+    client, transport = fake([problem(503, "unavailable", **{"retry-after": "3600"})])
+    with pytest.raises(errors.Unavailable):
+        client.get("a")
+    assert len(transport.sent) == 1
+
+
+def test_another_server_is_asked_when_one_fails_and_preferred_while_that_is_fresh() -> None:
+    client, transport = fake([DEAD, DOCUMENT, DOCUMENT], "http://one", "http://two/")
+    client.get("a")
+    client.get("a")
+    assert [url for url, _ in transport.sent] == ["http://one", "http://two", "http://two"]
+
+
+def test_a_server_is_tried_again_after_a_while() -> None:
+    now = 0.0
+    endpoints = Endpoints(["http://one", "http://two"], clock=lambda: now)
+    endpoints.failed("http://one")
+    assert endpoints.choose() == "http://two"
+    now = ILL_FOR_S
+    assert endpoints.choose() == "http://one"
+
+
+def test_when_all_are_ill_the_one_that_failed_first_is_asked() -> None:
+    now = 0.0
+    endpoints = Endpoints(["http://one", "http://two"], clock=lambda: now)
+    endpoints.failed("http://two")
+    now = 1.0
+    endpoints.failed("http://one")
+    assert endpoints.choose() == "http://two"
+
+
+def test_who_wrote_asks_for_no_older_state() -> None:
+    client, transport = fake([LANDED, problem(412, "revision-unreached"), DOCUMENT])
+    client.put("a", {"x": 1})
+    client.get("a")
+    assert client.min_revision == 9
+    assert [request.params.get("min_revision") for _, request in transport.sent] == [None, "9", "9"]
+
+
+def test_a_redirection_or_a_page_of_a_proxy_is_no_answer_of_this_api() -> None:
+    client, _ = fake([Answer(302), Answer(200, {"config-version": "1", "config-revision": "1"}, b"<html>")])
+    with pytest.raises(AnswerInvalid):
+        client.get("a")
+    with pytest.raises(AnswerInvalid):
+        client.get("a")
+
+
+def test_304_is_none() -> None:
+    client, transport = fake([Answer(304)])
+    assert client.get("a", if_none_match='"t"') is None
+    assert transport.sent[0][1].headers["If-None-Match"] == '"t"'
+
+
+def test_a_closed_client_refuses() -> None:
+    client, transport = fake([])
+    with client:
+        pass
+    assert transport.is_closed
+    with pytest.raises(ClientClosed):
+        client.get("a")
+
+
+def test_a_name_outside_the_grammar_is_not_sent() -> None:
+    client, transport = fake([])
+    with pytest.raises(errors.NameInvalid):
+        client.get("../etc/passwd")
+    assert transport.sent == []
+
+
+def test_the_pause_grows_stays_bounded_and_never_undercuts_the_server() -> None:
+    retries = Retries(first_delay_s=0.1, max_delay_s=1.0)
+    assert all(0 <= retries.delay_s(1, 0) <= 0.1 for _ in range(100))
+    assert max(retries.delay_s(20, 0) for _ in range(100)) <= 1.0
+    assert all(2.0 <= retries.delay_s(1, 2.0) <= 2.1 for _ in range(100))
+
+
+def test_the_asynchronous_client_makes_the_same_calls() -> None:
+    transport = AsyncFakeTransport(playing(DEAD, LANDED, DOCUMENT))
+
+    async def use() -> object:
+        async with AsyncClient("http://one", token="secret", retries=AT_ONCE, transport=transport) as client:
+            await client.put("a", {"x": 1})
+            document = await client.get("a")
+        assert document is not None
+        return document.value
+
+    assert asyncio.run(use()) == {"x": 1}
+    assert transport.is_closed
+    requests = [request for _, request in transport.sent]
+    assert {request.headers["Authorization"] for request in requests} == {"Bearer secret"}
+    assert requests[-1].params == {"min_revision": "9"}
