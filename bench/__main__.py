@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import http, memory, reads, start, writes
+from bench import http, memory, reads, start, watch, writes
 from bench.machine import facts
 from bench.repositories import Repositories
 from bench.scale import FULL, QUICK, Bench
@@ -24,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Report]] = {
     "reads": reads.measure,
     "start": start.measure,
     "memory": memory.measure,
+    "watch": watch.measure,
 }
 
 

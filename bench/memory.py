@@ -40,6 +40,11 @@ def measure(bench: Bench) -> Report:
     return Report([table], goals if services >= 10_000 else [])
 
 
+def resident_megabytes(pid: int) -> float:
+    """Return the resident memory of a process."""
+    return _megabytes(pid)[0]
+
+
 def _megabytes(pid: int) -> tuple[float, float]:
     """Return resident memory of a process, and of those below it."""
     below = 0.0

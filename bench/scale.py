@@ -25,6 +25,7 @@ class Scale:
         starts: How often the server is started in each state.
         restart_services: Services of the repository whose server is killed.
         memory_services: Services of the server whose memory is looked at.
+        watchers: Clients that wait at one time.
     """
 
     sizes: tuple[int, ...]
@@ -39,6 +40,7 @@ class Scale:
     starts: int
     restart_services: int
     memory_services: int
+    watchers: int
 
     @property
     def usual_size(self) -> int:
@@ -59,6 +61,7 @@ FULL = Scale(
     starts=5,
     restart_services=1_000,
     memory_services=10_000,
+    watchers=10_000,
 )
 QUICK = Scale(
     sizes=(100, 1_000),
@@ -73,6 +76,7 @@ QUICK = Scale(
     starts=1,
     restart_services=100,
     memory_services=100,
+    watchers=50,
 )
 
 

@@ -22,7 +22,7 @@ class ServerProcess:
     `start_s` is the time from the start of the process to its line that it is ready.
     """
 
-    def __init__(self, repo: Path) -> None:
+    def __init__(self, repo: Path, *flags: str) -> None:
         self._log_path = repo.with_name(repo.name + ".log")
         with self._log_path.open("ab") as log:
             started = time.perf_counter()
@@ -36,6 +36,7 @@ class ServerProcess:
                     str(repo),
                     "--listen",
                     "127.0.0.1:0",
+                    *flags,
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -26,6 +26,8 @@ from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
 from tests.store.gitrepo import assert_sound, commit_files, git, put
 
+pytestmark = pytest.mark.slow
+
 ANN = Author("Ann", "ann@example.com")
 
 

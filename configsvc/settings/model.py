@@ -71,7 +71,7 @@ class Settings:
     max_push_bytes: Annotated[int, integer(KIB, 16_384 * MIB), "Largest push, in bytes, as it is sent."] = (
         256 * MIB
     )
-    max_connections: Annotated[int, _COUNT, "Most open connections; 503 beyond."] = 10_000
+    max_connections: Annotated[int, _COUNT, "Most open connections; 503 beyond."] = 20_000
     max_watches: Annotated[int, _COUNT, "Most watches at one time; 503 beyond."] = 10_000
     max_head_bytes: Annotated[int, integer(KIB, MIB), "Largest head of a request, in bytes."] = 64 * KIB
     max_buffered_bytes: Annotated[

@@ -25,6 +25,8 @@ from tests.access.book import Book, bearer, token_of
 from tests.api.v1.calls import JSON, MERGE
 from tests.service.asking import json_put
 
+pytestmark = pytest.mark.slow
+
 WHO = (
     "no token",
     "bad token",

@@ -7,6 +7,8 @@ from flask.testing import FlaskClient
 
 from tests.api.seed_client import JSON, create, findings, get, put
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "content_type",

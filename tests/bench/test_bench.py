@@ -17,6 +17,7 @@ TABLES = {
     "Reads of old versions": 4,
     "Start, from the process to the line that says it is ready": 3,
     "Resident memory": 3,
+    "Watches, ": 2,
 }
 """Beginning of each title, and how many rows of figures follow."""
 

@@ -19,6 +19,8 @@ from configsvc.store.repository import git_dir_of
 from tests.cli.test_repository_commands import Called
 from tests.store.gitrepo import git
 
+pytestmark = pytest.mark.slow
+
 HASH = "0" * 64
 
 

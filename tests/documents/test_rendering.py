@@ -13,6 +13,8 @@ from configsvc.documents.json import parse_any_json
 from configsvc.documents.members import item_texts, member_texts
 from configsvc.documents.rendering import render_value
 
+pytestmark = pytest.mark.slow
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 VALUES = st.recursive(
     st.one_of(

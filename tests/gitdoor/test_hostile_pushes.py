@@ -15,6 +15,9 @@ from tests.store.gitrepo import assert_sound, git
 
 pytestmark = pytest.mark.slow
 
+MOST_MEGABYTES = 300
+"""Of the server, whatever was pushed before in the same run; it starts with some 65."""
+
 
 @pytest.fixture(scope="module")
 def shared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Clone:
@@ -34,6 +37,13 @@ def push_case(shared: Clone, case: Case) -> Pushed:
 def stored(root: Path) -> set[str]:
     """Return every object that the repository has, reached or not."""
     return set(git(root, "cat-file", "--batch-all-objects", "--batch-check", "--unordered").splitlines())
+
+
+def peak_megabytes(pid: int) -> float:
+    """Return the most memory that a process ever had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(peak) / 1000
 
 
 def quarantines(root: Path) -> list[str]:
@@ -69,3 +79,4 @@ def test_the_repository_is_sound_after_all_of_it(server: Server, served: Path, s
     assert shared.push().ok
     assert_sound(served)
     assert server.ask("GET", "/readyz").status == 200
+    assert peak_megabytes(server.process.pid) < MOST_MEGABYTES

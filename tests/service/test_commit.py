@@ -41,6 +41,8 @@ from configsvc.service.effects import tag_of
 from configsvc.store.base import ConfigStore
 from tests.service.asking import by_hand, json_put, remove, schema_put, text_of, yaml_put
 
+pytestmark = pytest.mark.slow
+
 COMMENTED = "# ours\nlisten: 80 # public\nhosts: [a, b]\n"
 STALE = Precondition(tags=frozenset({DocumentTag(7, "0" * 16)}))
 ABSENT = Precondition(must_not_exist=True)

@@ -20,6 +20,8 @@ from configsvc.store.memory import MemoryStore
 from configsvc.validation.conformance import MAX_TOLD, MAX_TOLD_OF_ONE, SchemaGate
 from tests.service.asking import by_hand, integer_schema, json_put, schema_put, text_of, yaml_put
 
+pytestmark = pytest.mark.slow
+
 PAYMENTS = "payments/_default.json"
 SLOW = {"properties": {"name": {"pattern": "^[a-z]+$"}}}
 

@@ -26,6 +26,8 @@ from configsvc.store.pushtypes import NO_OBJECT, Pusher, RefUpdate
 from configsvc.store.repository import LEFTOVERS
 from tests.store.gitrepo import assert_sound, commit_files, git, put
 
+pytestmark = pytest.mark.slow
+
 PUSHER = Pusher(Author("Ann", "ann@example.com"), lambda changes, before: (), lambda owner: True)
 WAIT_S = 20.0
 

@@ -13,6 +13,8 @@ from configsvc.store.worktree import WorkTree
 from tests.store.gitrepo import NO_HOOKS, assert_sound, git, run_git
 from tests.store.treelab import Lab
 
+pytestmark = pytest.mark.slow
+
 V0, V1, V2, V3 = '{"v": 0}\n', '{"v": 1}\n', '{"v": 2}\n', '{"v": 3}\n'
 MINE = '{"mine": true}\n'
 

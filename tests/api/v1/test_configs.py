@@ -24,6 +24,8 @@ from tests.api.v1.calls import (
     told,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXT = """\
 # ask before you change this
 base: &base

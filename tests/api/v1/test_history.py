@@ -22,6 +22,8 @@ from tests.api.v1.calls import (
     told,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def x(client: FlaskClient) -> FlaskClient:

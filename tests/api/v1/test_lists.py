@@ -35,6 +35,8 @@ from tests.api.v1.calls import (
     told,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def pages(client: FlaskClient, path: str, **parameters: Any) -> list[Any]:
     """Return all items of a list, page by page."""

@@ -108,6 +108,7 @@ CALLS = [
 WAYS: list[Callable[..., TestResponse]] = [Call.alone, Call.in_commit]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}"),
     pytest.mark.parametrize("way", WAYS, ids=["alone", "in a commit"]),
 ]
