@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable
 
 from configsvc.api.problems import problem_of
@@ -56,14 +55,20 @@ class Polls:
     async def _answer(self, service: str, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
         wake = asyncio.Event()
         asked = {**scope, "query_string": b""}
-        until_s = time.monotonic() + jittered(seconds)
+        is_over = False
+
+        def end() -> None:  # a flag, since a timer may come a moment before the clock says so
+            nonlocal is_over
+            is_over = True
+            wake.set()
+
         with self._hub.index.registered(Interest(frozenset({service})), wake.set):
             gone = asyncio.ensure_future(_until_gone(receive, wake))
-            timer = asyncio.get_running_loop().call_later(until_s - time.monotonic(), wake.set)
+            timer = asyncio.get_running_loop().call_later(jittered(seconds), end)
             try:
                 while not gone.done():
                     wake.clear()
-                    is_last = time.monotonic() >= until_s or self._hub.is_draining
+                    is_last = is_over or self._hub.is_draining
                     held = Held(send, passes=lambda status: is_last or status != 304)  # noqa: B023
                     await scope["app"](asked, _no_body(gone), held.send)
                     if held.is_sent:
