@@ -15,7 +15,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from configsvc.access.decide import Access
 from configsvc.api import headers
-from configsvc.api.access_log import log_access
+from configsvc.api.access_log import REQUEST_ID, log_access
 from configsvc.api.audited import install_audit
 from configsvc.api.guard import install_guard
 from configsvc.api.health import make_health_blueprint
@@ -35,8 +35,6 @@ from configsvc.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_REQUEST_ID = "configsvc.request_id"
 
 _log = logging.getLogger("configsvc.app")
 
@@ -78,7 +76,7 @@ def create_app(
         app.register_blueprint(make_git_blueprint(settings.repo.absolute(), settings, pushers))
     _handle_errors(app)
     # What is done after a request runs last in, first out: the headers are there when it is noted.
-    install_audit(app, service, lambda: str(request.environ.get(_REQUEST_ID, "")))
+    install_audit(app, service)
     _add_headers(app, service)
     app.wsgi_app = AccessLogged(app.wsgi_app)  # type: ignore[method-assign]
     return app
@@ -108,7 +106,7 @@ def _handle_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
-        request_id = request.environ.get(_REQUEST_ID, "")
+        request_id = request.environ.get(REQUEST_ID, "")
         _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
         details = [{"message": "an error of the server; its log has more", "request_id": request_id}]
         return _problem_response(http_problem(500, details=details))
@@ -153,7 +151,7 @@ class AccessLogged:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         started = time.perf_counter()
-        request_id = environ[_REQUEST_ID] = f"{self._prefix}-{next(self._numbers):x}"
+        request_id = environ[REQUEST_ID] = f"{self._prefix}-{next(self._numbers):x}"
         statuses: list[int] = []
 
         def noted(status, response_headers, exc_info=None):  # type: ignore[no-untyped-def]

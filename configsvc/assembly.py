@@ -115,7 +115,7 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
     ):
         service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)
         access = Access(store.snapshot)
-        store.on_publish(access.refresh)  # so that reads never wait for it
+        store.listen(lambda paths: access.refresh())  # so that reads never wait for it
         yield Instance(store, service, gate.schemas, settings.bounds, access)
 
 

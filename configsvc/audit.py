@@ -64,10 +64,13 @@ class Act:
 
 def note(act: Act) -> None:
     """Write an act to the audit log."""
-    members = {name: value for name, value in asdict(act).items() if name != "origin"}
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    members = asdict(act)
+    origin = members.pop("origin")
     outcome = "refused" if act.code else "done"
     moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = {"time": moment, "outcome": outcome, **asdict(act.origin), **members}
+    line = {"time": moment, "outcome": outcome, **origin, **members}
     shown = {name: _cut(value) for name, value in line.items() if value not in ("", 0)}
     _log.info("%s", json.dumps(shown))
 

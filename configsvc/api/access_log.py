@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 MAX_LOGGED_CHARS = 512
+REQUEST_ID = "configsvc.request_id"
+"""Where, in the environment of a request, stands how the logs call it."""
 
 _log = logging.getLogger("configsvc.access")
 

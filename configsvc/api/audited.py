@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Flask, Response, g, request
 
 from configsvc.access.decide import Admission
 from configsvc.api import headers
+from configsvc.api.access_log import REQUEST_ID
 from configsvc.audit import Act, Origin, note
 from configsvc.service import ConfigService
 
@@ -17,18 +16,19 @@ _QUIET_ENDPOINTS = frozenset({"git.fetch", "git.push", "v1.POST /validate"})
 """They change nothing, or (a push) are told about where it is judged."""
 
 
-def install_audit(app: Flask, service: ConfigService, request_id: Callable[[], str]) -> None:
-    """Note each change that `app` makes or refuses, and each credential or right that it refuses.
-
-    Args:
-        request_id: Returns the id of the request that is answered.
-    """
+def install_audit(app: Flask, service: ConfigService) -> None:
+    """Note each change that `app` makes or refuses, and each credential or right that it refuses."""
 
     @app.after_request
     def audit(response: Response) -> Response:
         if _is_told(response.status_code):
-            note(_act(response, service, request_id()))
+            note(_act(response, service))
         return response
+
+
+def origin_of(door: str) -> Origin:
+    """Return where the request that is answered was made."""
+    return Origin(door, request.remote_addr or "", str(request.environ.get(REQUEST_ID, "")))
 
 
 def _is_told(status: int) -> bool:
@@ -38,13 +38,13 @@ def _is_told(status: int) -> bool:
     return request.method not in _SAFE and request.endpoint not in _QUIET_ENDPOINTS
 
 
-def _act(response: Response, service: ConfigService, request_id: str) -> Act:
+def _act(response: Response, service: ConfigService) -> Act:
     found = g.get("admission")
     status = response.status_code
     is_done = status < 400
     revision = int(response.headers.get(headers.REVISION, 0)) if is_done else 0
     return Act(
-        Origin("git" if request.blueprint == "git" else "api", request.remote_addr or "", request_id),
+        origin_of("git" if request.blueprint == "git" else "api"),
         found.principal.name if isinstance(found, Admission) else "",
         request.method,
         _path(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -113,9 +114,7 @@ def patch(
 ) -> Call[results.Written | results.DryRun]:
     """Change part of a document: a mapping is a merge patch, a list the operations of a JSON Patch."""
     kind = _MERGE_PATCH if isinstance(changes, Mapping) else {"Content-Type": _JSON_PATCH}
-    headers = {**kind, **_headers(**{"If-Match": if_match})}
-    params = _write_params(message, dry_run)
-    request = Request("PATCH", _config(service), params, headers, _dump(changes), is_write=True)
+    request = _write("PATCH", _config(service), if_match, message, dry_run, kind, _dump(changes))
     return Call(request, written(results.Written))
 
 
@@ -123,8 +122,7 @@ def delete(
     service: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
 ) -> Call[results.Deleted | results.DryRun]:
     """Delete a service that is disabled."""
-    headers = _headers(**{"If-Match": if_match})
-    request = Request("DELETE", _config(service), _write_params(message, dry_run), headers, is_write=True)
+    request = _write("DELETE", _config(service), if_match, message, dry_run)
     return Call(request, written(results.Deleted))
 
 
@@ -137,9 +135,8 @@ def rollback(
     dry_run: bool = False,
 ) -> Call[results.Written | results.DryRun]:
     """Make an old version the newest again, as a new version."""
-    headers = {**_JSON, **_headers(**{"If-Match": if_match})}
     path, body = _config(service, "rollback"), _dump({"version": version})
-    request = Request("POST", path, _write_params(message, dry_run), headers, body, is_write=True)
+    request = _write("POST", path, if_match, message, dry_run, _JSON, body)
     return Call(request, written(results.Written))
 
 
@@ -188,9 +185,8 @@ def patch_meta(
     dry_run: bool = False,
 ) -> Call[results.MetaWritten | results.DryRun]:
     """Set any of `enabled`, `owner` and `description`; None sets the default again."""
-    headers = {**_MERGE_PATCH, **_headers(**{"If-Match": if_match})}
-    params = _write_params(message, dry_run)
-    request = Request("PATCH", _config(service, "meta"), params, headers, _dump(changes), is_write=True)
+    path, body = _config(service, "meta"), _dump(changes)
+    request = _write("PATCH", path, if_match, message, dry_run, _MERGE_PATCH, body)
     return Call(request, written(results.MetaWritten))
 
 
@@ -262,9 +258,8 @@ def put_schema(
     dry_run: bool = False,
 ) -> Call[results.SchemaWritten | results.DryRun]:
     """Set a schema; documents that it covers must conform to it already."""
-    headers = {"Content-Type": "application/schema+json", **_headers(**{"If-Match": if_match})}
-    params = _write_params(message, dry_run)
-    request = Request("PUT", _schema(schema), params, headers, _dump(value), is_write=True)
+    kind = {"Content-Type": "application/schema+json"}
+    request = _write("PUT", _schema(schema), if_match, message, dry_run, kind, _dump(value))
     return Call(request, written(results.SchemaWritten))
 
 
@@ -272,8 +267,7 @@ def delete_schema(
     schema: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
 ) -> Call[results.SchemaWritten | results.DryRun]:
     """Delete a schema."""
-    headers = _headers(**{"If-Match": if_match})
-    request = Request("DELETE", _schema(schema), _write_params(message, dry_run), headers, is_write=True)
+    request = _write("DELETE", _schema(schema), if_match, message, dry_run)
     return Call(request, written(results.SchemaWritten))
 
 
@@ -289,6 +283,19 @@ def _schema(schema: str) -> str:
 def _diff_request(service: str, start: int | None, end: int | None, accept: str) -> Request:
     params = _params(**{"from": start, "to": end})
     return Request("GET", _config(service, "diff"), params, {"Accept": accept})
+
+
+def _write(
+    method: str,
+    path: str,
+    if_match: str | None,
+    message: str | None,
+    dry_run: bool,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    body: bytes = b"",
+) -> Request:
+    sent = {**headers, **_headers(**{"If-Match": if_match})}
+    return Request(method, path, _write_params(message, dry_run), sent, body, is_write=True)
 
 
 def _dump(value: object) -> bytes:

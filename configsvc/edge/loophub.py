@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 
+from configsvc.edge.asgi_types import Receive
 from configsvc.watch.hub import Hub, Wake
 
 PORTION = 64
@@ -43,7 +44,9 @@ class LoopHub:
 
     def _hear(self, paths: Collection[str]) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():  # the store may land writes after the server's end
+        # Who registers after this look finds what was published in the newest snapshot; see `Hub`.  And the
+        # store may land writes after the server's end.
+        if loop is not None and len(self.index) and not loop.is_closed():
             loop.call_soon_threadsafe(self._find_due, tuple(paths))
 
     def _find_due(self, paths: tuple[str, ...]) -> None:
@@ -60,3 +63,10 @@ class LoopHub:
             self._due.popleft()()
         if self._due:
             asyncio.get_running_loop().call_soon(self._wake_portion)
+
+
+async def until_gone(receive: Receive, wake: asyncio.Event) -> None:
+    """Wait until the client of a request hangs up, and set `wake` then."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    wake.set()

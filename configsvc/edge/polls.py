@@ -17,7 +17,7 @@ from configsvc.api.v1.waiting import MAX_WAIT_S, jittered
 from configsvc.core.errors import Unavailable
 from configsvc.core.names import is_service
 from configsvc.edge.asgi_types import AsgiApp, Message, Receive, Scope, Send
-from configsvc.edge.loophub import LoopHub
+from configsvc.edge.loophub import LoopHub, until_gone
 from configsvc.edge.refusals import Refused
 from configsvc.watch.interest import Interest
 
@@ -63,7 +63,7 @@ class Polls:
             wake.set()
 
         with self._hub.index.registered(Interest(frozenset({service})), wake.set):
-            gone = asyncio.ensure_future(_until_gone(receive, wake))
+            gone = asyncio.ensure_future(until_gone(receive, wake))
             timer = asyncio.get_running_loop().call_later(jittered(seconds), end)
             try:
                 while not gone.done():
@@ -111,9 +111,3 @@ def _no_body(gone: asyncio.Future[None]) -> Receive:
         return messages.pop()
 
     return receive
-
-
-async def _until_gone(receive: Receive, wake: asyncio.Event) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    wake.set()

@@ -28,7 +28,7 @@ from configsvc.api.v1.watching import (
 from configsvc.core.errors import ConfigError, ServiceClosed, Unavailable
 from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi_types import AsgiApp, Receive, Scope, Send, raw_headers
-from configsvc.edge.loophub import LoopHub
+from configsvc.edge.loophub import LoopHub, until_gone
 from configsvc.edge.polls import Polls
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.service import ConfigService
@@ -76,7 +76,7 @@ class WatchStreams:
             raise Refused(problem_of(error)) from error
         wake = asyncio.Event()
         with self._hub.index.registered(watch.interest, wake.set):
-            gone = asyncio.ensure_future(_until_gone(receive, wake))
+            gone = asyncio.ensure_future(until_gone(receive, wake))
             try:
                 await send(_head(watch))
                 await self._send_events(watch, wake, gone, send)
@@ -144,12 +144,6 @@ def make_watches(service: ConfigService, access: Access, settings: Settings) -> 
     hosts = settings.allowed_hosts(is_closed=not access.is_open)
     streams = WatchStreams(hub, access, service.snapshot, refusals, allowed_hosts=hosts)
     return streams, Polls(hub)
-
-
-async def _until_gone(receive: Receive, wake: asyncio.Event) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    wake.set()
 
 
 def _head(watch: Watch) -> dict[str, object]:

@@ -15,8 +15,8 @@ from flask import Blueprint, Response, request
 from werkzeug.wsgi import get_input_stream
 
 from configsvc.access.decide import Action, Admission
+from configsvc.api.audited import origin_of
 from configsvc.api.guard import admission, require
-from configsvc.audit import Origin
 from configsvc.core.changes import Author
 from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
 from configsvc.core.patterns import EVERYTHING
@@ -124,7 +124,7 @@ class SmartHttp:
                     f"git: {self.settings.git_processes} clones and pushes are under way (expected: fewer)"
                 )
             held.callback(self._slots.release)
-            push_id = held.enter_context(self.pushers.known(admission, _origin()))
+            push_id = held.enter_context(self.pushers.known(admission, origin_of("git")))
             more = {VARIABLE: push_id} | _reflog_identity(admission.principal.author)
             git = GitProcess(
                 self.root,
@@ -203,10 +203,6 @@ def _admitted() -> Admission:
     """Return by which right a git client asks: one to read everything."""
     require(Action.READ, EVERYTHING)
     return admission()
-
-
-def _origin() -> Origin:
-    return Origin("git", request.remote_addr or "", str(request.environ.get("configsvc.request_id", "")))
 
 
 def _reflog_identity(author: Author) -> dict[str, str]:

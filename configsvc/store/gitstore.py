@@ -218,13 +218,6 @@ class GitStore:
         self._reader.close()
         self._held.close()
 
-    def on_publish(self, action: Callable[[], None]) -> None:
-        """Have `action` run after each publish step, before the writes of its batch are answered.
-
-        It runs in the writer's thread, and must be quick.  One that fails is logged, and stops nothing.
-        """
-        self._listeners.add(lambda paths: action())
-
     def _notify(self, paths: Collection[str]) -> None:
         self._follower.notify(paths)
         self._listeners.tell(paths)

@@ -10,20 +10,24 @@ from configsvc.core.trees import PathChange
 from configsvc.store.gitcommand import stream_records
 from configsvc.store.versions import CommitChanges
 
-_LOG = (
+FIRST_PARENT_LOG = (
     "-c",
     "log.showSignature=false",
     "log",
-    "--raw",
     "-z",
+    "--first-parent",
+    "--no-color",
+    "--encoding=UTF-8",
+)
+"""`git log` along the first parents, one record a NUL, whatever settings its user has."""
+
+_CHANGES = (
+    "--raw",
     "--root",
     "--no-renames",
     "--no-abbrev",
-    "--first-parent",
     "--diff-merges=first-parent",
     "--reverse",
-    "--no-color",
-    "--encoding=UTF-8",
     "--format=%H %P%n%ct %an <%ae>",
 )
 
@@ -54,17 +58,8 @@ def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, st
     Args:
         limit: How many are looked at.
     """
-    arguments = (
-        "-c",
-        "log.showSignature=false",
-        "log",
-        "-z",
-        "--first-parent",
-        "--no-color",
-        "--encoding=UTF-8",
-    )
     for record in stream_records(
-        root, (*arguments, f"--max-count={limit}", "--format=%H %ce%n%B", head, "--")
+        root, (*FIRST_PARENT_LOG, f"--max-count={limit}", "--format=%H %ce%n%B", head, "--")
     ):
         first, _, message = record.decode("utf-8", "replace").partition("\n")
         commit_id, _, committer = first.partition(" ")
@@ -73,7 +68,7 @@ def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, st
 
 
 def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:
-    records = stream_records(root, (*_LOG, range_, "--"))
+    records = stream_records(root, (*FIRST_PARENT_LOG, *_CHANGES, range_, "--"))
     header = b""
     changes: list[PathChange] = []
     for record in records:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from configsvc.core.changes import COMMITTER
 from configsvc.core.errors import RepositoryUnusable
-from configsvc.core.names import Format, document_path, meta_path
+from configsvc.core.names import META_FOLDER, Format, document_path, meta_path
 from configsvc.store.gitcommand import GitFailed, git, stream_records
+from configsvc.store.history import FIRST_PARENT_LOG
 from configsvc.store.refs import MAIN
 
 _FORMAT = "%H%n%ct%n%an%n%ae%n%cn%n%ce%n%B"
-_SCHEMAS = ".configsvc/schemas"
+_SCHEMAS = f"{META_FOLDER}/schemas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +90,10 @@ def _read(root: Path, principal: str, since_s: float | None, service: str, limit
 def _commits(
     root: Path, since_s: float | None, service: str
 ) -> Iterator[tuple[str, int, Identity, Identity, str]]:
-    arguments = [
-        "-c",
-        "log.showSignature=false",
-        "log",
-        "-z",
-        "--first-parent",
-        "--no-color",
-        "--encoding=UTF-8",
-    ]
-    arguments.append(f"--format={_FORMAT}")
-    if since_s is not None:
-        arguments.append(f"--since={int(since_s)}")
-    for record in stream_records(root, (*arguments, MAIN, "--", *_paths(service))):
+    since = () if since_s is None else (f"--since={int(since_s)}",)
+    for record in stream_records(
+        root, (*FIRST_PARENT_LOG, f"--format={_FORMAT}", *since, MAIN, "--", *_paths(service))
+    ):
         commit_id, moment, *names, message = record.decode("utf-8", "replace").split("\n", 6)
         author, committer = Identity(*names[:2]), Identity(*names[2:])
         yield commit_id, int(moment), author, committer, message.strip("\n")

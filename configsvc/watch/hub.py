@@ -66,6 +66,11 @@ class Hub:
                     found |= self._by_prefix[prefix]
         return list(found.values())
 
+    def wake(self, paths: Collection[str]) -> None:
+        """Wake those whom a publish of `paths` concerns, in this thread."""
+        for wake in self.due(paths):
+            wake()
+
     def all(self) -> list[Wake]:
         """Return the wakes of all who wait."""
         with self._lock:

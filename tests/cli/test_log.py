@@ -9,15 +9,10 @@ import pytest
 
 from configsvc.cli.log import parse_since
 from configsvc.core.errors import RequestInvalid
-from tests.cli.test_repository_commands import Called
+from tests.cli.conftest import Called
 from tests.store.gitrepo import git
 
 DAY_S = 86_400
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
-    return Called(monkeypatch, capsys)
 
 
 @pytest.fixture

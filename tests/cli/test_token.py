@@ -16,17 +16,12 @@ from configsvc.door import DoorRefused, ask_door
 from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import git_dir_of
-from tests.cli.test_repository_commands import Called
+from tests.cli.conftest import Called
 from tests.store.gitrepo import git
 
 pytestmark = pytest.mark.slow
 
 HASH = "0" * 64
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
-    return Called(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -52,10 +52,11 @@ class Server:
     url: str
     ready: str
 
-    def ask(self, method: str, target: str, value: object = None) -> Answer:
-        """Return the answer to one request; `value` is sent as JSON."""
+    def ask(self, method: str, target: str, value: object = None, *, token: str | None = None) -> Answer:
+        """Return the answer to one request; `value` is sent as JSON, `token` as credential."""
         data = None if value is None else json.dumps(value).encode()
         headers = {} if data is None else {"Content-Type": "application/json"}
+        headers |= {} if token is None else {"Authorization": f"Bearer {token}"}
         request = urllib.request.Request(self.url + target, data, headers, method=method)
         try:
             with _OPENER.open(request, timeout=30) as response:

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,6 @@ from tests.end_to_end.serving import ROOT, Server, serving
 from tests.store.gitrepo import git, run_git
 
 pytestmark = pytest.mark.slow
-
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass
@@ -35,17 +31,7 @@ class Site:
 
     def ask(self, method: str, target: str, token: str | None, value: object = None) -> int:
         """Return the status of an answer."""
-        data = None if value is None else json.dumps(value).encode()
-        headers = {"Content-Type": "application/json"} | (
-            {"Authorization": f"Bearer {token}"} if token else {}
-        )
-        request = urllib.request.Request(self.server.url + target, data, headers, method=method)
-        try:
-            with _OPENER.open(request, timeout=30) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
+        return self.server.ask(method, target, value, token=token).status
 
     def events(self) -> list[dict[str, object]]:
         """Return what the audit log has, once it is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from flask import Response
 
@@ -32,7 +32,7 @@ class ThreadedWaits:
         self._turns = threading.BoundedSemaphore(most)
         self._most = most
         self._hub = Hub()
-        service.listen(self._wake)
+        service.listen(self._hub.wake)
 
     def answer(self, service: str, seconds: float, read: Callable[[], Response]) -> Response:
         """Return what `read` answers once it is not 304, or when `seconds` are over.
@@ -55,7 +55,3 @@ class ThreadedWaits:
             finally:
                 self._turns.release()
         return response
-
-    def _wake(self, paths: Collection[str]) -> None:
-        for wake in self._hub.due(paths):
-            wake()

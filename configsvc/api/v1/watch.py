@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 
 from flask import Response, g, request
 
@@ -44,7 +44,7 @@ class WatchApi:
         self._turns = threading.BoundedSemaphore(most)
         self._most = most
         self._hub = Hub()
-        service.listen(self._wake)
+        service.listen(self._hub.wake)
 
     def get(self) -> Response:
         """Answer the events of a watch, as they come."""
@@ -61,10 +61,6 @@ class WatchApi:
             response.response = events
             response.call_on_close(events.close)
         return response
-
-    def _wake(self, paths: Collection[str]) -> None:
-        for wake in self._hub.due(paths):
-            wake()
 
     def _events(self, watch: Watch) -> Generator[bytes, None, None]:
         until = time.monotonic() + self._seconds
