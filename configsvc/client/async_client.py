@@ -54,6 +54,7 @@ class AsyncClient:
     server_info = _awaited(calls.server_info)
     list_configs = _awaited(calls.list_configs)
     get = _awaited(calls.get)
+    get_text = _awaited(calls.get_text)
     put = _awaited(calls.put)
     patch = _awaited(calls.patch)
     delete = _awaited(calls.delete)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from configsvc.client import results
 from configsvc.client.messages import Answer, Request
-from configsvc.client.parsing import json_of, number_of, one, page, written
+from configsvc.client.parsing import format_of, json_of, number_of, one, page, text_of, written
 from configsvc.core.names import parse_service
 
 T = TypeVar("T")
@@ -76,6 +76,32 @@ def get(
     return Call(Request("GET", _config(service), params, headers, takes_min_revision=True), parse)
 
 
+def get_text(
+    service: str,
+    *,
+    version: int | None = None,
+    at: str | None = None,
+    format: Format | None = None,  # noqa: A002 - the API's own word
+    min_revision: int | None = None,
+) -> Call[results.DocumentText]:
+    """Return a document as the text that is stored, comments included.
+
+    Args:
+        format: What to have it written in; None: what it is stored in.
+    """
+    params = _params(version=version, at=at, min_revision=min_revision)
+    accept = "application/json, application/yaml" if format is None else f"application/{format}"
+
+    def parse(answer: Answer) -> results.DocumentText:
+        numbers = number_of(answer, "config-version"), number_of(answer, "config-revision")
+        return results.DocumentText(
+            service, text_of(answer), format_of(answer), *numbers, answer.headers.get("etag", "")
+        )
+
+    request = Request("GET", _config(service), params, {"Accept": accept}, takes_min_revision=True)
+    return Call(request, parse)
+
+
 def put(
     service: str,
     value: Mapping[str, object] | None = None,
@@ -94,10 +120,7 @@ def put(
         format: What to keep it in, when that is not what stands there or is sent.
         create_only: Refuse when the service exists.
     """
-    if (value is None) == (text is None):
-        raise ValueError("put: value and text (expected: one of them)")
-    headers = _JSON if text is None else {"Content-Type": f"application/{text_format}"}
-    body = _dump(value) if text is None else text.encode()
+    headers, body = _document("put", value, text, text_format)
     params = {**_params(format=format), **_write_params(message, dry_run)}
     conditions = _headers(**{"If-Match": if_match, "If-None-Match": "*" if create_only else None})
     request = Request("PUT", _config(service), params, {**headers, **conditions}, body, is_write=True)
@@ -226,10 +249,17 @@ def commit(
     return Call(request, written(results.Committed))
 
 
-def validate(service: str, value: Mapping[str, object]) -> Call[results.Verdict]:
-    """Return what the gate would say of a document."""
-    params = {"service": parse_service(service)}
-    return Call(Request("POST", f"{_API}/validate", params, _JSON, _dump(value)), one(results.Verdict))
+def validate(
+    service: str,
+    value: Mapping[str, object] | None = None,
+    *,
+    text: str | None = None,
+    text_format: Format = "yaml",
+) -> Call[results.Verdict]:
+    """Return what the gate would say of `value`, or of `text` in `text_format`, as a document."""
+    headers, body = _document("validate", value, text, text_format)
+    request = Request("POST", f"{_API}/validate", {"service": parse_service(service)}, headers, body)
+    return Call(request, one(results.Verdict))
 
 
 def list_schemas(
@@ -283,6 +313,16 @@ def _schema(schema: str) -> str:
 def _diff_request(service: str, start: int | None, end: int | None, accept: str) -> Request:
     params = _params(**{"from": start, "to": end})
     return Request("GET", _config(service, "diff"), params, {"Accept": accept})
+
+
+def _document(
+    call: str, value: Mapping[str, object] | None, text: str | None, text_format: Format
+) -> tuple[Mapping[str, str], bytes]:
+    if (value is None) == (text is None):
+        raise ValueError(f"{call}: value and text (expected: one of them)")
+    if text is None:
+        return _JSON, _dump(value)
+    return {"Content-Type": f"application/{text_format}"}, text.encode()
 
 
 def _write(

@@ -54,6 +54,7 @@ class Client:
     server_info = _blocking(calls.server_info)
     list_configs = _blocking(calls.list_configs)
     get = _blocking(calls.get)
+    get_text = _blocking(calls.get_text)
     put = _blocking(calls.put)
     patch = _blocking(calls.patch)
     delete = _blocking(calls.delete)

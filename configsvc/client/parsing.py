@@ -35,6 +35,30 @@ def json_of(answer: Answer) -> Any:
         raise AnswerInvalid(f"body: type {kind} that does not parse (expected: JSON)") from error
 
 
+def text_of(answer: Answer) -> str:
+    """Return a body that is UTF-8 text.
+
+    Raises:
+        AnswerInvalid: It is none.
+    """
+    try:
+        return answer.body.decode()
+    except UnicodeDecodeError as error:
+        raise AnswerInvalid("body: not UTF-8 (expected: text)") from error
+
+
+def format_of(answer: Answer) -> str:
+    """Return `json` or `yaml`, by the type of a body.
+
+    Raises:
+        AnswerInvalid: It is of another type.
+    """
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/json", "application/yaml"):
+        raise AnswerInvalid(f"content-type: {kind!r} (expected: application/json or application/yaml)")
+    return kind.removeprefix("application/")
+
+
 def number_of(answer: Answer, name: str) -> int:
     """Return the whole number in a header.
 

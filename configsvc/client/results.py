@@ -28,6 +28,22 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentText:
+    """A service's document as text.
+
+    Args:
+        format: `json` or `yaml`.
+    """
+
+    service: str
+    text: str
+    format: str
+    version: int
+    revision: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigItem:
     """A service in a list."""
 

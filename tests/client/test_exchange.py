@@ -215,3 +215,26 @@ def test_the_asynchronous_client_makes_the_same_calls() -> None:
     requests = [request for _, request in transport.sent]
     assert {request.headers["Authorization"] for request in requests} == {"Bearer secret"}
     assert requests[-1].params == {"min_revision": "9"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "told"),
+    [("text/html", b"<p>", "content-type"), ("application/yaml", b"\xff", "UTF-8")],
+)
+def test_a_text_that_is_no_document_is_told(kind: str, body: bytes, told: str) -> None:
+    answer = Answer(200, {**DOCUMENT.headers, "content-type": kind}, body)
+    with (
+        Client("http://a", transport=FakeTransport(playing(answer))) as client,
+        pytest.raises(AnswerInvalid, match=told),
+    ):
+        client.get_text("payments/api")
+
+
+@pytest.mark.parametrize("given", [{}, {"value": {}, "text": "{}"}])
+@pytest.mark.parametrize("name", ["put", "validate"])
+def test_a_document_is_given_as_a_value_or_as_a_text(name: str, given: dict[str, object]) -> None:
+    with (
+        Client("http://a", transport=FakeTransport(playing())) as client,
+        pytest.raises(ValueError, match=name),
+    ):
+        getattr(client, name)("payments/api", **given)

@@ -75,6 +75,19 @@ def test_a_service_lives_from_its_creation_to_its_deletion(client: Client) -> No
         client.get("life/api")
 
 
+def test_a_document_is_read_as_the_text_that_is_stored(client: Client) -> None:
+    client.put("text/api", text="# euro\nlimit: 1\n")
+    client.put("text/api", {"limit": 2})
+    newest = client.get_text("text/api")
+    assert (newest.text, newest.format, newest.version) == ("# euro\nlimit: 2\n", "yaml", 1)
+    assert client.get_text("text/api", version=0).text == "# euro\nlimit: 1\n"
+    other = client.get_text("text/api", format="json")
+    assert (other.text, other.format) == ('{\n  "limit": 2\n}\n', "json")
+    verdict = client.validate("text/api", text="a: 1\nb: [\n")
+    assert verdict.violations[0].line == 3
+    assert isinstance(client.put("text/api", {"limit": 3}, if_match=newest.etag), Written)
+
+
 def test_commits_dry_runs_and_validation(client: Client) -> None:
     changes = [{"op": "put", "service": f"many/{name}", "value": {"n": 1}} for name in "ab"]
     dry = client.commit(changes, dry_run=True)
