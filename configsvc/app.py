@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from configsvc.access.decide import Access
+from configsvc.access.rates import RateLimits
 from configsvc.api import headers
 from configsvc.api.access_log import REQUEST_ID, log_access
 from configsvc.api.audited import install_audit
@@ -21,6 +22,7 @@ from configsvc.api.guard import install_guard
 from configsvc.api.health import make_health_blueprint
 from configsvc.api.hosts import find_host_problem
 from configsvc.api.problems import Problem, http_problem, problem_of, render
+from configsvc.api.rates import install_rates
 from configsvc.api.reference_pages import make_reference_blueprint
 from configsvc.api.root import make_root_blueprint
 from configsvc.api.seed import make_seed_blueprint
@@ -46,6 +48,7 @@ def create_app(
     survey: Survey | None = None,
     pushers: Pushers | None = None,
     access: Access | None = None,
+    rates: RateLimits | None = None,
 ) -> Flask:
     """Return the application: every route over `service`.
 
@@ -53,6 +56,7 @@ def create_app(
         access: Decides who may do what; None for one by the principals of `service`.
         survey: Tells `/readyz` which services do not conform to their schemas.
         pushers: Told of pushes over HTTP; without it there is no git door.
+        rates: Counts requests that nothing in front has counted; None: nobody is limited.
     """
     app = Flask("configsvc", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -60,6 +64,9 @@ def create_app(
     app.url_map.converters["service"] = ServiceConverter
     access = Access(service.snapshot) if access is None else access
     allowed_hosts = settings.allowed_hosts(is_closed=not access.is_open)
+
+    if rates is not None:
+        install_rates(app, rates)
 
     @app.before_request
     def check_host() -> Response | None:

@@ -18,7 +18,7 @@ CHALLENGES = ('Bearer realm="configsvc"', 'Basic realm="configsvc", charset="UTF
 """What an answer 401 asks for (RFC 6750, RFC 7617); git and old clients know Basic only."""
 
 RETRY_AFTER_S = 1
-"""What an answer that time will change tells the client to wait, in seconds."""
+"""What an answer that time will change tells the client to wait, in seconds, unless its error says more."""
 
 SEED_PATH = "/config"
 
@@ -77,6 +77,7 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.OutcomeUnknown: _both(503),
     errors.StoreDiverged: _both(503),
     errors.QueueFull: _both(503),
+    errors.RateExceeded: _both(429),
     errors.GitBusy: _both(503),
     errors.ServiceClosed: _both(503),
     errors.RepositoryUnusable: _both(503),
@@ -97,6 +98,7 @@ CODES = {
     503: "unavailable",
     505: "http-version-unsupported",
 }
+_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _SEED_MESSAGES = {404: "resource not found", 422: "unprocessable"}
 # Python 3.13 renamed some phrases; answers must not depend on its version.
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -111,6 +113,7 @@ class Problem:
         details: Findings as plain JSON data.
         is_bare: Below `/config` the original system said nothing beyond the
             status, so nothing is added there.
+        retry_after_s: What an answer that time will change tells the client to wait.
     """
 
     statuses: Statuses
@@ -118,6 +121,7 @@ class Problem:
     message: str = ""
     details: Sequence[Mapping[str, object]] = ()
     is_bare: bool = False
+    retry_after_s: int = RETRY_AFTER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,8 @@ def problem_of(error: errors.ConfigError) -> Problem:
     """Return how `error` is told; the nearest class in the table decides."""
     statuses = next(STATUSES[base] for base in type(error).__mro__ if base in STATUSES)
     is_bare = isinstance(error, errors.ServiceNotFound | errors.ServiceExists)
-    return Problem(statuses, error.code, error.message, error.details, is_bare)
+    after_s = error.retry_after_s if isinstance(error, errors.Unavailable) else RETRY_AFTER_S
+    return Problem(statuses, error.code, error.message, error.details, is_bare, after_s)
 
 
 def http_problem(status: int, message: str = "", details: Sequence[Mapping[str, object]] = ()) -> Problem:
@@ -158,8 +163,8 @@ def render(problem: Problem, path: str) -> Rendered:
         headers.extend(("WWW-Authenticate", challenge) for challenge in CHALLENGES)
     if status == HTTPStatus.NOT_ACCEPTABLE:
         headers.append(("Vary", "Accept"))
-    if status == HTTPStatus.SERVICE_UNAVAILABLE or problem.code == errors.RevisionUnreached.code:
-        headers.append(("Retry-After", str(RETRY_AFTER_S)))
+    if status in _LATER or problem.code == errors.RevisionUnreached.code:
+        headers.append(("Retry-After", str(problem.retry_after_s)))
     return Rendered(status, tuple(headers), body)
 
 

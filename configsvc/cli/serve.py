@@ -16,7 +16,9 @@ from typing import Any
 import click
 
 from configsvc import __version__
+from configsvc.access.decide import Access
 from configsvc.access.firstadmin import make_first_admin
+from configsvc.access.rates import RateLimits
 from configsvc.app import create_app, unlogged
 from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.audit import LOCAL, Act, note
@@ -47,7 +49,7 @@ def setting_options(function: Callable[..., None]) -> Callable[..., None]:
         kind: dict[str, Any] = {}
         if rule.name == "open":
             kind = {"is_flag": True, "flag_value": "true", "type": str}
-        elif rule.name == "host_name":
+        elif rule.name in ("host_name", "trusted_proxy"):
             kind = {"multiple": True}
         flag = "--" + rule.name.replace("_", "-")
         function = click.option(flag, rule.name, default=None, help=rule.help, **kind)(function)
@@ -91,7 +93,10 @@ def serve(settings: Settings) -> None:
     ):
         service = instance.service
         _close_if_reachable(instance, settings, listener)
-        app = create_app(service, settings, survey=survey, pushers=pushers, access=instance.access)
+        rates = _rates(instance.access, settings)
+        app = create_app(
+            service, settings, survey=survey, pushers=pushers, access=instance.access, rates=rates
+        )
         hot = HotAnswerer(unlogged(app), instance.access, service.snapshot, settings.hot_cache_bytes)
         server = make_server(
             app,
@@ -99,11 +104,25 @@ def serve(settings: Settings) -> None:
             hot=hot if settings.hot_cache_bytes else None,
             is_streamed=is_git_path,
             answerers=make_watches(service, instance.access, settings),
+            rates=rates,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )
         with _stopping_on_signal(server), contextlib.closing(hot):
             server.run(sockets=[listener])
+
+
+def _rates(access: Access, settings: Settings) -> RateLimits | None:
+    """Return what counts requests; None where nothing is limited and no proxy is known."""
+    if not (settings.rate_per_address or settings.rate_per_principal or settings.trusted_proxy):
+        return None
+    return RateLimits(
+        access,
+        per_address=settings.rate_per_address,
+        per_principal=settings.rate_per_principal,
+        burst_s=settings.rate_burst_s,
+        proxies=settings.trusted_proxy,
+    )
 
 
 def _close_if_reachable(instance: Instance, settings: Settings, listener: socket.socket) -> None:

@@ -39,6 +39,7 @@
         OutcomeUnknown            written or not: ask again with the request id
         StoreDiverged             main was moved to history the gate refuses
         QueueFull
+        RateExceeded              a client asks more often than it may
         GitBusy                   as many clones and pushes are under way as there may be
         ServiceClosed
       RepositoryUnusable          the repository cannot be opened as it is
@@ -206,6 +207,9 @@ class SchemaTooSlow(ConfigError):
 class Unavailable(ConfigError):
     code = "unavailable"
 
+    retry_after_s: int = 1
+    """In how many seconds to try again."""
+
 
 class WriteFailed(Unavailable):
     code = "write-failed"
@@ -221,6 +225,10 @@ class StoreDiverged(Unavailable):
 
 class QueueFull(Unavailable):
     code = "queue-full"
+
+
+class RateExceeded(Unavailable):
+    code = "rate-exceeded"
 
 
 class GitBusy(Unavailable):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from configsvc.edge.answering import Answerer, Answering
 from configsvc.edge.asgi_types import Receive, Scope, Send
 from configsvc.edge.bridge import WsgiBridge
+from configsvc.edge.limiting import Limiting
 from configsvc.edge.refusals import Refusals
 
 
@@ -15,12 +16,21 @@ class EdgeApp:
 
     Args:
         bridge: Closed at the end.
+        limiting: Asked first; None: nobody is limited.
     """
 
-    def __init__(self, bridge: WsgiBridge, refusals: Refusals, answerers: Sequence[Answerer] = ()) -> None:
+    def __init__(
+        self,
+        bridge: WsgiBridge,
+        refusals: Refusals,
+        answerers: Sequence[Answerer] = (),
+        *,
+        limiting: Limiting | None = None,
+    ) -> None:
         self._bridge = bridge
         self._refusals = refusals
         self._answerers = tuple(answerers)
+        self._limiting = limiting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -42,6 +52,8 @@ class EdgeApp:
         await answering.run(self._hand_on(scope, receive, answering.send))
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._limiting is not None:
+            self._limiting.check(scope)
         for answerer in self._answerers:
             answer = answerer.find(scope)
             if answer is not None:

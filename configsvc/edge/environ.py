@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote_to_bytes
 
+from configsvc.api.rates import COUNTED
 from configsvc.edge.asgi_types import Scope
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def make_environ(scope: Scope, body: BinaryIO) -> WSGIEnvironment:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if COUNTED in scope:
+        environ[COUNTED] = True
     for name, value in scope["headers"]:
         _add_header(environ, name.decode("latin-1"), value.decode("latin-1"))
     return environ

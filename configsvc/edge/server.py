@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from configsvc.access.rates import RateLimits
 from configsvc.api.v1.paths import COMMITS_PATH
 from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi import EdgeApp
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.hot_answerer import HotAnswerer
+from configsvc.edge.limiting import Limiting
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
 from configsvc.edge.refusals import Refusals
 from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
@@ -64,6 +66,7 @@ def make_server(
     is_streamed: Callable[[str], bool] = lambda path: False,
     answerers: Sequence[Answerer] = (),
     hot: HotAnswerer | None = None,
+    rates: RateLimits | None = None,
 ) -> Server:
     """Return a server for `app`, to be run with its sockets.
 
@@ -73,6 +76,7 @@ def make_server(
         is_streamed: See `WsgiBridge`.
         answerers: Asked in turn before a request goes to `app`.
         hot: Asked after them; None: `app` answers all reads.
+        rates: Counts each request, once; None: nobody is limited.
 
     Raises:
         SettingInvalid: The certificate or its key cannot be used.
@@ -83,10 +87,11 @@ def make_server(
     if hot is not None:
         hot.hand_on_to(bridge)
         answerers = (*answerers, hot)
-    edge = EdgeApp(bridge, refusals, answerers)
+    limiting = None if rates is None else Limiting(rates)
+    edge = EdgeApp(bridge, refusals, answerers, limiting=limiting)
     config = uvicorn.Config(
         edge,
-        http=cast(Any, _protocol(settings, refusals, hot)),
+        http=cast(Any, _protocol(settings, refusals, hot, rates)),
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -106,11 +111,14 @@ def make_server(
     return Server(config, on_ready, edge.drain)
 
 
-def _protocol(settings: Settings, refusals: Refusals, hot: HotAnswerer | None) -> Callable[..., EdgeProtocol]:
+def _protocol(
+    settings: Settings, refusals: Refusals, hot: HotAnswerer | None, rates: RateLimits | None
+) -> Callable[..., EdgeProtocol]:
     limits = _protocol_limits(settings)
     if hot is None or not settings.wire:
         return partial(EdgeProtocol, limits=limits, refusals=refusals)
-    return partial(WireProtocol, limits=limits, refusals=refusals, wire=Wire(hot))
+    counting = rates if rates is not None and rates.is_limiting else None
+    return partial(WireProtocol, limits=limits, refusals=refusals, wire=Wire(hot, rates=counting))
 
 
 def _bridge_limits(settings: Settings) -> BridgeLimits:

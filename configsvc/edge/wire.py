@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from configsvc.access.rates import RateLimits
 from configsvc.api import headers
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import ONE_TAG, HotRequest
@@ -42,19 +43,25 @@ class _Block:
 
 
 class Wire:
-    """Finds the whole answer to a whole request among what `hot` keeps.  Used by the event loop only."""
+    """Finds the whole answer to a whole request among what `hot` keeps.  Used by the event loop only.
 
-    def __init__(self, hot: HotAnswerer) -> None:
+    Args:
+        rates: Count what is answered here, by the address of the peer; None: nobody is limited.
+    """
+
+    def __init__(self, hot: HotAnswerer, *, rates: RateLimits | None = None) -> None:
         self._hot = hot
+        self._rates = rates
         self._blocks: dict[bytes, _Block | None] = {}
         self._default: object = None
         self._default_lines = b""
 
-    def find(self, data: bytes, default_headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    def find(self, data: bytes, default_headers: list[tuple[bytes, bytes]], peer: str = "") -> bytes | None:
         """Return the answer to the request that `data` is; None when it is not for here.
 
         Args:
             default_headers: That the server adds to every answer; another list when they change.
+            peer: Address that the connection comes from.
         """
         end = data.find(b"\r\n")
         words = data[:end].split(b" ")
@@ -69,13 +76,16 @@ class Wire:
         request = HotRequest(
             target.replace(b"%2F", b"/"), block.host, block.authorization, block.accept, block.tag
         )
-        return self._answer(request, default_headers, is_head=method == b"HEAD")
+        return self._answer(request, default_headers, peer, is_head=method == b"HEAD")
 
     def _answer(
-        self, request: HotRequest, default_headers: list[tuple[bytes, bytes]], *, is_head: bool
+        self, request: HotRequest, default_headers: list[tuple[bytes, bytes]], peer: str, *, is_head: bool
     ) -> bytes | None:
         read = self._hot.find_kept(request)
         if read is None or len(read.body) > MAX_BODY_BYTES:
+            return None
+        # Last, since who counts a request must answer it; one too many is refused behind the parser.
+        if self._rates is not None and not self._rates.admits(peer, request.authorization):
             return None
         if default_headers is not self._default:
             self._default = default_headers
@@ -107,7 +117,10 @@ class WireProtocol(EdgeProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer a hot read, or parse what came."""
-        answer = self._wire.find(data, self.server_state.default_headers) if self._is_quiet() else None
+        answer = None
+        if self._is_quiet():
+            peer = self.client[0] if self.client else ""
+            answer = self._wire.find(data, self.server_state.default_headers, peer)
         if answer is None:
             super().data_received(data)
             return

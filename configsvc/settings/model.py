@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from configsvc.settings.parsing import (
     parse_address,
     parse_flag,
     parse_hosts,
+    parse_networks,
     parse_path,
+    rate,
     seconds,
 )
 
@@ -28,6 +31,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _LISTEN = Address("127.0.0.1", 5000)
 _COUNT = integer(1, 100_000)
 _DEADLINE = seconds(0.05, 3600)
+_RATE = rate(1_000_000)
 _LEVEL = one_of("debug", "info", "warning", "error")
 
 
@@ -81,6 +85,20 @@ class Settings:
         int, integer(0, 65_536 * MIB), "Most bytes of answers kept ready for reads; 0: none are."
     ] = 256 * MIB
     wire: Annotated[bool, parse_flag, "Answer what is kept ready before parsing the request."] = False
+    rate_per_address: Annotated[
+        float, _RATE, "Requests a second of one address, on average; 429 beyond; 0: no limit."
+    ] = 0.0
+    rate_per_principal: Annotated[
+        float, _RATE, "Requests a second of one principal, on average; 429 beyond; 0: no limit."
+    ] = 0.0
+    rate_burst_s: Annotated[
+        float, seconds(0.1, 3600), "Seconds whose requests a client may make at once, within the rates."
+    ] = 10.0
+    trusted_proxy: Annotated[
+        tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+        parse_networks,
+        "Address or network of a proxy whose X-Forwarded-For names the client.",
+    ] = ()
     header_timeout_s: Annotated[float, _DEADLINE, "Seconds that the head of a request may take."] = 10.0
     body_timeout_s: Annotated[float, _DEADLINE, "Seconds that the body of a request may take."] = 30.0
     write_timeout_s: Annotated[float, _DEADLINE, "Seconds that a client may leave an answer unread."] = 30.0

@@ -106,8 +106,30 @@ def integer(least: int, most: int) -> Callable[[object], int]:
     return parse
 
 
+def parse_networks(raw: object) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Return networks, from a list or from text with commas; an address is the network of itself."""
+    if isinstance(raw, str):
+        raw = [part.strip() for part in raw.split(",") if part.strip()]
+    expected = "IP addresses, or networks such as 10.0.0.0/8"
+    if not isinstance(raw, list | tuple) or not all(isinstance(each, str) for each in raw):
+        raise ValueError(expected)
+    try:
+        return tuple(ipaddress.ip_network(each) for each in raw)
+    except ValueError:
+        raise ValueError(expected) from None
+
+
+def rate(most: float) -> Callable[[object], float]:
+    """Return a parser of requests a second, from 0 to `most`."""
+    return _number("requests a second", 0, most)
+
+
 def seconds(least: float, most: float) -> Callable[[object], float]:
     """Return a parser of seconds from `least` to `most`."""
+    return _number("seconds", least, most)
+
+
+def _number(unit: str, least: float, most: float) -> Callable[[object], float]:
 
     def parse(raw: object) -> float:
         found = math.nan
@@ -115,7 +137,7 @@ def seconds(least: float, most: float) -> Callable[[object], float]:
             with contextlib.suppress(ValueError):
                 found = float(raw)
         if not least <= found <= most:
-            raise ValueError(f"seconds from {least:g} to {most:g}")
+            raise ValueError(f"{unit} from {least:g} to {most:g}")
         return found
 
     return parse

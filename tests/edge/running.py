@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from configsvc.access.rates import RateLimits
 from configsvc.edge.answering import Answerer
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import make_server
@@ -40,6 +41,7 @@ def running(
     streamed_path: str = "",
     answerers: Sequence[Answerer] = (),
     hot: HotAnswerer | None = None,
+    rates: RateLimits | None = None,
 ) -> Iterator[int]:
     """Serve `app` on a free port of 127.0.0.1 and yield the port."""
     ready = threading.Event()
@@ -52,6 +54,7 @@ def running(
             is_streamed=lambda path: path == streamed_path,
             answerers=answerers,
             hot=hot,
+            rates=rates,
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

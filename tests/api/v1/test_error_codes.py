@@ -86,6 +86,7 @@ FAILURES: dict[str, Exception] = {
     "outcome-unknown": errors.OutcomeUnknown("write: no outcome"),
     # No two names of services are in each other's way; a folder that somebody calls `x.json` is.
     "path-conflict": errors.PathConflict("path: 'x.json' is a folder"),
+    "rate-exceeded": errors.RateExceeded("requests: too many"),
     "queue-full": errors.QueueFull("queue: full"),
     "schema-too-slow": errors.SchemaTooSlow("schema: too slow"),
     "shutting-down": errors.ServiceClosed("write: the service is shutting down"),
@@ -132,7 +133,7 @@ def test_a_failure_produces_each_code(code: str) -> None:
     store.failure = FAILURES[code]
     response = put(create_app(ConfigService(store), Settings()).test_client(), "x", {})
     assert code_of(response) == code
-    assert ("Retry-After" in response.headers) is (response.status_code == 503)
+    assert ("Retry-After" in response.headers) is (response.status_code in (429, 503))
 
 
 @contextmanager

@@ -1,0 +1,39 @@
+"""Who a request comes from, and whether it is one too many: asked once, before anyone answers it."""
+
+from __future__ import annotations
+
+from configsvc.access.rates import RateLimits
+from configsvc.api.problems import problem_of
+from configsvc.api.rates import COUNTED, is_counted_path
+from configsvc.core.errors import RateExceeded
+from configsvc.edge.asgi_types import Scope
+from configsvc.edge.refusals import Refused
+
+
+class Limiting:
+    """Counts the requests that reach the edge, on behalf of all who answer them."""
+
+    def __init__(self, rates: RateLimits) -> None:
+        self._rates = rates
+
+    def check(self, scope: Scope) -> None:
+        """Put the client's address into `scope`, and count the request; a second time nothing is done.
+
+        Raises:
+            Refused: It is one too many.
+        """
+        if COUNTED in scope:
+            return
+        scope[COUNTED] = True
+        peer, port = scope.get("client") or ("", 0)
+        address = self._rates.client_of(peer, ",".join(_all(scope, b"x-forwarded-for")))
+        scope["client"] = (address, port)
+        if is_counted_path(scope["path"]):
+            try:
+                self._rates.check(address, next(iter(_all(scope, b"authorization")), None))
+            except RateExceeded as error:
+                raise Refused(problem_of(error)) from error
+
+
+def _all(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for sent, value in scope["headers"] if sent == name]
