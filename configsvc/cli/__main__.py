@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from configsvc.cli.main import main
+from configsvc.cli.entry import main
 
 main()

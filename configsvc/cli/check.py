@@ -28,6 +28,10 @@ def command(path: Path, range_: str | None, output: str, schemas: str | None) ->
     All files are judged, those that are not committed yet too, but for those that git ignores.  With
     --commits it says what a push of TIP would be told by a server whose main is BASE.  No server is
     needed, and nothing is changed.  Exits with 1 when something would be refused.
+
+    \b
+    Example:
+      configsvc check configs --output json
     """
     settings = load_settings({} if schemas is None else {"schemas": schemas}, os.environ)
     root = path.absolute()

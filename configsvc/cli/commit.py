@@ -26,6 +26,10 @@ def command(paths: tuple[str, ...], repo: str | None, message: str, overwrite: b
 
     PATHS are files or folders; none means all that was edited.  Works while the server runs and
     while it does not.  All edits land, or none does.
+
+    \b
+    Example:
+      configsvc commit --repo configs -m 'Raise the timeout'
     """
     settings = load_settings({} if repo is None else {"repo": repo}, os.environ)
     root = settings.repo.absolute()

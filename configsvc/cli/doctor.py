@@ -18,6 +18,10 @@ def command(repo: str | None) -> None:
 
     Changes nothing, and may run beside the server.  Exits with 1 when something is broken; a warning
     alone exits with 0.
+
+    \b
+    Example:
+      configsvc doctor --repo configs
     """
     settings = load_settings({} if repo is None else {"repo": repo}, os.environ)
     broken = False

@@ -23,6 +23,10 @@ def command(repo: str | None, adopt: bool) -> None:
     Without --adopt the folder must be missing, empty, or hold a README alone.  With --adopt it is a
     git working tree on branch main; nothing in it is changed but git's settings.  What the gate
     would refuse today is listed: it is served as it is, and refused when it is next changed.
+
+    \b
+    Example:
+      configsvc init --repo configs
     """
     settings = load_settings({} if repo is None else {"repo": repo}, os.environ)
     if needs_creation(settings.repo):

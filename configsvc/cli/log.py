@@ -1,21 +1,20 @@
-"""`configsvc log`: who changed what, from the repository's own history."""
+"""`configsvc log`: who changed what, from the history of main."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import time
 from datetime import UTC, datetime
 
 import click
 
+from configsvc.cli.options import opened, target_options
+from configsvc.cli.target.choosing import Where
+from configsvc.cli.target.protocol import LogAsk, LogEntry
+from configsvc.cli.terminal.output import OUTPUTS, printable, show
+from configsvc.cli.terminal.paging import page, styled
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.names import parse_service
-from configsvc.core.principals import format_time
-from configsvc.settings import load_settings
-from configsvc.store.repository import git_dir_of
-from configsvc.store.trail import TrailEntry, read_trail
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000_000
@@ -25,11 +24,12 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 @click.command("log")
+@click.argument("service", required=False, default="")
 @click.option("--principal", default="", metavar="NAME", help="Only changes by this one: name or address.")
 @click.option(
     "--since", metavar="TIME", help="Only from then on: 2026-10-01, 2026-10-01T09:00:00Z, or 7d ago."
 )
-@click.option("--service", default="", metavar="NAME", help="Only changes of its document, meta or schema.")
+@click.option("--service", "named", default="", metavar="NAME", help="The same as SERVICE.")
 @click.option(
     "--limit",
     type=click.IntRange(1, MAX_LIMIT),
@@ -37,27 +37,47 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
     show_default=True,
     help="Most changes.",
 )
-@click.option("--output", type=click.Choice(("text", "json")), default="text", help="How they are told.")
-@click.option("--repo", help="Git working tree that holds the configs.")
+@click.option(
+    "--output",
+    type=click.Choice((*OUTPUTS, "text")),
+    default="table",
+    show_default=True,
+    help="How they are told; text is the same as table.",
+)
+@target_options
 def command(
-    principal: str, since: str | None, service: str, limit: int, output: str, repo: str | None
+    service: str,
+    principal: str,
+    since: str | None,
+    named: str,
+    limit: int,
+    output: str,
+    where: Where,
 ) -> None:
-    """Show who changed what and when, newest first.
+    """Show who changed what and when, newest first; of SERVICE alone, or of all.
 
-    Reads the history of main, so it works beside the server and without it.  What left no commit, such as
-    who was refused, is in the server's audit log.  A name with ~ before it is what the pusher's own git wrote
-    into a push that landed as it is; the audit log says whose push it was.
+    Of a repository on this machine it reads the history of main, so it works beside the server and without
+    it; a change of SERVICE is one of its document, meta or schema.  A server tells what made its versions.
+    When nothing is named it is the repository that `configsvc serve` would serve.
+
+    What left no commit, such as who was refused, is in the server's audit log.  A name with ~ before it is
+    what the pusher's own git wrote into a push that landed as it is; the audit log says whose push it was.
+
+    \b
+    Example:
+      configsvc log
+      configsvc log payments/api --since 7d --output json
     """
-    root = load_settings({} if repo is None else {"repo": repo}, os.environ).repo.absolute()
-    git_dir_of(root)
+    if service and named:
+        raise RequestInvalid("SERVICE: is given with --service (expected: one of them)")
     since_s = None if since is None else parse_since(since, now_s=time.time())
-    name = parse_service(service) if service else ""
-    entries = read_trail(root, principal=principal, since_s=since_s, service=name, limit=limit)
-    if output == "json":
-        click.echo(json.dumps([_as_json(each) for each in entries], indent=2))
-        return
-    for entry in entries:
-        click.echo(_line(entry))
+    name = parse_service(service or named) if service or named else ""
+    with opened(where, or_default=True) as target:
+        entries = target.log(LogAsk(principal, since_s, name, limit))
+    if output in ("json", "yaml"):
+        show([_as_json(each) for each in entries], output)
+    else:
+        page(_line(entry) for entry in entries)
 
 
 def parse_since(text: str, *, now_s: float) -> float:
@@ -78,20 +98,32 @@ def parse_since(text: str, *, now_s: float) -> float:
         raise RequestInvalid(f"since: {text[:80]!r} (expected: {expected})") from None
 
 
-def _line(entry: TrailEntry) -> str:
+def _line(entry: LogEntry) -> str:
     subject = entry.message.partition("\n")[0]
-    who = ("" if entry.is_vouched else "~") + entry.author.name
-    line = f"{entry.revision:>7}  {format_time(entry.committed_at)}  {who:<20}  {subject}"
-    return "".join(each if each.isprintable() else "?" for each in line)
+    who = ("" if entry.is_vouched else "~") + entry.author.partition(" <")[0]
+    revision, moment = f"{entry.revision:>7}", entry.committed_at
+    return "  ".join(
+        (
+            styled(revision, fg="yellow"),
+            moment,
+            styled(f"{printable(who):<20}", fg="cyan"),
+            printable(subject),
+        )
+    )
 
 
-def _as_json(entry: TrailEntry) -> dict[str, object]:
-    return {
+def _as_json(entry: LogEntry) -> dict[str, object]:
+    told: dict[str, object] = {
         "revision": entry.revision,
         "commit_id": entry.commit_id,
-        "committed_at": format_time(entry.committed_at),
-        "author": {"name": entry.author.name, "email": entry.author.email},
-        "committer": {"name": entry.committer.name, "email": entry.committer.email},
-        "vouched": entry.is_vouched,
-        "message": entry.message,
+        "committed_at": entry.committed_at,
+        "author": _person(entry.author),
     }
+    if entry.committer:
+        told |= {"committer": _person(entry.committer), "vouched": entry.is_vouched}
+    return told | {"message": entry.message}
+
+
+def _person(text: str) -> dict[str, str]:
+    name, _, address = text.partition(" <")
+    return {"name": name, "email": address.removesuffix(">")}

@@ -10,12 +10,16 @@ import os
 import sys
 import threading
 from importlib import import_module
+from types import ModuleType
 from typing import NamedTuple, NoReturn
 
 import click
 
 from configsvc import __version__
+from configsvc.cli.failing import MEANINGS, exit_code, tell_failure
 from configsvc.core import errors
+
+TRACEBACK_VARIABLE = "CONFIGSVC_TRACEBACK"
 
 EXIT_GRACE_S = 3.0
 """Seconds that threads nobody waits for may delay the end of the process."""
@@ -26,6 +30,7 @@ class CommandPlace(NamedTuple):
 
     module: str
     help: str
+    attribute: str = "command"
 
 
 COMMANDS = {
@@ -33,22 +38,19 @@ COMMANDS = {
     "init": CommandPlace("configsvc.cli.init", "Make a repository, or adopt one that exists."),
     "commit": CommandPlace("configsvc.cli.commit", "Take edits made in the working tree through the gate."),
     "check": CommandPlace("configsvc.cli.check", "Judge a working tree or commits as the server would."),
-    "token": CommandPlace("configsvc.cli.token", "Make, list, rotate and revoke tokens of principals."),
+    "get": CommandPlace("configsvc.cli.get", "Print a document, or list the services."),
+    "put": CommandPlace("configsvc.cli.put", "Create or replace a document."),
+    "patch": CommandPlace("configsvc.cli.patch", "Change part of a document."),
+    "delete": CommandPlace("configsvc.cli.delete", "Delete a service that is disabled."),
+    "enable": CommandPlace("configsvc.cli.enabling", "Guard a service against deletion.", "enable"),
+    "disable": CommandPlace("configsvc.cli.enabling", "Let a service be deleted.", "disable"),
+    "diff": CommandPlace("configsvc.cli.diff", "Show what differs between two versions."),
     "log": CommandPlace("configsvc.cli.log", "Show who changed what and when."),
+    "rollback": CommandPlace("configsvc.cli.rollback", "Make an old version the newest again."),
+    "validate": CommandPlace("configsvc.cli.validate", "Judge a document without writing it."),
+    "token": CommandPlace("configsvc.cli.token", "Make, list, rotate and revoke tokens of principals."),
     "doctor": CommandPlace("configsvc.cli.doctor", "Check git, the repository and its settings."),
 }
-
-EXIT_CODES: dict[type[errors.ConfigError], int] = {
-    errors.ConfigError: 1,
-    errors.RequestInvalid: 2,  # as click exits for a wrong option
-    errors.SettingInvalid: 2,
-    errors.NotFound: 3,
-    errors.Conflict: 4,
-    errors.PreconditionFailed: 4,
-    errors.Unavailable: 5,
-    errors.RepositoryUnusable: 6,
-}
-"""What a command exits with; the nearest class in the table decides.  0 is success."""
 
 
 class LazyGroup(click.Group):
@@ -63,7 +65,7 @@ class LazyGroup(click.Group):
         place = COMMANDS.get(cmd_name)
         if place is None:
             return None
-        command = import_module(place.module).command
+        command = getattr(load_module(place.module), place.attribute)
         assert isinstance(command, click.Command)
         return command
 
@@ -73,19 +75,31 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
+)
 @click.version_option(__version__, prog_name="configsvc", message="%(prog)s %(version)s")
 def group() -> None:
-    """A configuration service whose store is a plain git working tree.
+    """A configuration service whose store is a plain git working tree."""
 
-    Exit codes: 0 done; 1 failed; 2 a wrong option, setting, name or document; 3 no such service or
-    version; 4 the state forbids it; 5 try again later; 6 the repository cannot be used as it is.
+
+def load_module(name: str) -> ModuleType:
+    """Return the module of a command.
+
+    Raises:
+        SettingInvalid: A library that it needs is not installed.
     """
-
-
-def exit_code(error: errors.ConfigError) -> int:
-    """Return what a command exits with after `error`."""
-    return next(EXIT_CODES[base] for base in type(error).__mro__ if base in EXIT_CODES)
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("configsvc"):
+            raise
+        raise errors.SettingInvalid(
+            f"{name.rpartition('.')[2]}: {error.name} is not installed "
+            "(expected: `pip install 'configsvc[server]'`)"
+        ) from error
 
 
 def run() -> int:
@@ -93,10 +107,18 @@ def run() -> int:
     try:
         group.main(prog_name="configsvc")
     except errors.ConfigError as error:
-        click.echo(f"configsvc: {error.message}", err=True)
+        tell_failure(error)
         return exit_code(error)
     except SystemExit as exit_:  # click's own way to end
         return exit_.code if isinstance(exit_.code, int) else 0
+    except Exception as error:  # the edge of the process
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        click.echo(
+            f"configsvc: {type(error).__name__}: {error} (our mistake; {TRACEBACK_VARIABLE}=1 shows where)",
+            err=True,
+        )
+        return 1
 
 
 def main() -> NoReturn:

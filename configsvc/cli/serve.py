@@ -63,6 +63,10 @@ def command(config: Path | None, **flags: object) -> None:
 
     Each setting is also a variable (CONFIGSVC_REPO for --repo) and a key of the settings file
     (max_depth for --max-depth).  Flags win over variables, variables over the file.
+
+    \b
+    Example:
+      configsvc serve --repo configs --listen 127.0.0.1:5000
     """
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     settings = load_settings(given, os.environ, file=config)

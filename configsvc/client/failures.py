@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from configsvc.client.messages import Answer
-from configsvc.core.errors import ConfigError
+from configsvc.core.errors import ConfigError, Unavailable
 
 
-class NoAnswer(ConfigError):
+class NoAnswer(Unavailable):
     """No server answered; a write may have landed or not."""
 
     code = "no-answer"

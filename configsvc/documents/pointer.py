@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from configsvc.core.errors import DocumentInvalid, PatchFailed
+from configsvc.core.errors import DocumentInvalid, PatchFailed, RequestInvalid, ValueNotFound
 from configsvc.documents.source import shown_key
 
 Pointer = tuple[str, ...]
@@ -41,6 +41,24 @@ def step_into(container: object, step: str) -> object:
     elif isinstance(container, list):
         return container[item_index(container, step, len(container) - 1)]
     raise PatchFailed(f"pointer: nothing at {shown_key(step)} (expected: something that exists)")
+
+
+def value_at(value: object, pointer: str) -> object:
+    """Return what a pointer that somebody asks for leads to.
+
+    Raises:
+        RequestInvalid: It is no pointer.
+        ValueNotFound: It leads nowhere.
+    """
+    found = value
+    try:
+        for step in parse_pointer(pointer):
+            found = step_into(found, step)
+    except DocumentInvalid as error:
+        raise RequestInvalid(error.message) from error
+    except PatchFailed as error:
+        raise ValueNotFound(error.message) from error
+    return found
 
 
 def item_index(items: list[object], step: str, last: int) -> int:

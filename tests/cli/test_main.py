@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from configsvc import __version__
-from configsvc.cli.main import COMMANDS, exit_code, group, run
+from configsvc.cli.failing import exit_code
+from configsvc.cli.main import COMMANDS, group, run
 from configsvc.core import errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ def test_the_version_is_told() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_where_the_table_says_and_has_help(name: str) -> None:
-    command = import_module(COMMANDS[name].module).command
+    command = getattr(import_module(COMMANDS[name].module), COMMANDS[name].attribute)
     assert isinstance(command, click.Command)
     assert command.name == name
     result = CliRunner().invoke(group, [name, "--help"])
@@ -58,6 +59,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
         (errors.PreconditionFailed, 4),
         (errors.WriteFailed, 5),
         (errors.RepositoryLocked, 6),
+        (errors.Forbidden, 7),
     ],
 )
 def test_an_error_has_the_exit_code_of_its_nearest_class(error: type[errors.ConfigError], code: int) -> None:
@@ -67,7 +69,7 @@ def test_an_error_has_the_exit_code_of_its_nearest_class(error: type[errors.Conf
 def test_every_error_class_has_an_exit_code() -> None:
     for _, error in inspect.getmembers(errors, inspect.isclass):
         if issubclass(error, errors.ConfigError):
-            assert 1 <= exit_code(error("x")) <= 6
+            assert 1 <= exit_code(error("x")) <= 7
 
 
 def test_an_error_is_one_line_and_no_traceback(

@@ -18,7 +18,6 @@ from configsvc.api.v1.answers import (
 )
 from configsvc.api.v1.bodies import as_members, check_known, integer_member, read_json, text_member
 from configsvc.api.v1.changes import read_changes
-from configsvc.api.v1.configs import commit_not_found, find_revision
 from configsvc.api.v1.cursors import make_cursor, read_number
 from configsvc.api.v1.listing import page_size
 from configsvc.api.v1.negotiation import JSON
@@ -28,6 +27,7 @@ from configsvc.core.errors import RequestInvalid
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.members import member_texts
 from configsvc.service import ConfigService, Receipt
+from configsvc.service.lookups import commit_not_found, find_revision
 from configsvc.settings import MAX_COMMIT_BYTES
 from configsvc.store.base import Snapshot
 

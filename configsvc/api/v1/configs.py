@@ -17,22 +17,16 @@ from configsvc.api.v1.bodies import JSON_PATCH, MERGE_PATCH, media_type_of, read
 from configsvc.api.v1.negotiation import JSON, MEDIA_TYPES, choose
 from configsvc.api.v1.paths import PREFIX
 from configsvc.api.v1.waiting import MAX_WAIT_S, ThreadedWaits
-from configsvc.core.errors import (
-    DocumentInvalid,
-    PatchFailed,
-    RequestInvalid,
-    RevisionNotFound,
-    RevisionUnreached,
-    ValueNotFound,
-)
+from configsvc.core.errors import RequestInvalid, RevisionUnreached
 from configsvc.core.names import Format, parse_service
 from configsvc.core.tags import document_tag, parse_precondition
 from configsvc.documents.document import Document
-from configsvc.documents.pointer import parse_pointer, step_into
+from configsvc.documents.pointer import value_at
 from configsvc.documents.rendering import render_value
 from configsvc.documents.source import check_size
 from configsvc.service import ConfigService
 from configsvc.service.changes import Change, DeleteService, PatchDocument, PatchKind, PutDocument
+from configsvc.service.lookups import find_revision
 from configsvc.store.base import Entry, Snapshot
 
 PATCH_KINDS = {MERGE_PATCH: PatchKind.MERGE, JSON_PATCH: PatchKind.JSON}
@@ -140,14 +134,7 @@ class ConfigsApi:
 
     def _value(self, snapshot: Snapshot, entry: Entry, pointer: str) -> Response:
         choose([JSON])
-        found: object = self._service.value(snapshot, entry)
-        try:
-            for step in parse_pointer(pointer):
-                found = step_into(found, step)
-        except DocumentInvalid as error:
-            raise RequestInvalid(error.message) from error
-        except PatchFailed as error:
-            raise ValueNotFound(error.message) from error
+        found = value_at(self._service.value(snapshot, entry), pointer)
         return read_answer(to_json(found), JSON, snapshot.revision, version=entry.version)
 
     def _body(self) -> bytes:
@@ -164,23 +151,6 @@ class ConfigsApi:
         receipt = self._service.commit([change], ask=ask)
         assert isinstance(change, PutDocument | PatchDocument)
         return previewed(receipt) if ask.dry_run else written(receipt, change.service)
-
-
-def find_revision(snapshot: Snapshot, name: str) -> int:
-    """Return the revision of a commit or tag.
-
-    Raises:
-        RevisionNotFound: There is none on main's first-parent chain.
-    """
-    revision = snapshot.revision_of(name)
-    if revision is None:
-        raise commit_not_found(name)
-    return revision
-
-
-def commit_not_found(name: str) -> RevisionNotFound:
-    """Return the refusal of a commit that does not exist, or is not to be seen."""
-    return RevisionNotFound(f"commit: {name[:80]!a} is no commit or tag of main's history")
 
 
 def _check_reached(snapshot: Snapshot, revision: int | None) -> None:

@@ -1,0 +1,103 @@
+"""A server as a target: the client, and what commands need beyond single calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from configsvc.cli.target.protocol import LogAsk, LogEntry, NewDocument
+from configsvc.client import Client, Committed, ConfigItem, DryRun, MetaWritten, Page
+from configsvc.core.errors import Unavailable
+
+T = TypeVar("T")
+
+PAGE = 1000
+"""Items asked for at a time: the most that a server gives."""
+LIST_TRIES = 3
+"""How often a list is begun anew because it changed while it was read."""
+
+
+class UrlTarget(Client):
+    """One or several servers.
+
+    Args:
+        urls: Best first.
+        token: The principal's; None for an open server.
+    """
+
+    def __init__(self, urls: Sequence[str], token: str | None) -> None:
+        super().__init__(urls, token=token)
+        self._urls = tuple(urls)
+
+    @property
+    def place(self) -> str:
+        """The first server's URL."""
+        return self._urls[0]
+
+    def list_all(self, prefix: str = "") -> Iterator[ConfigItem]:
+        """Yield the services whose names start with `prefix`, all as of one revision.
+
+        Raises:
+            Unavailable: The repository changes faster than it can be listed.
+        """
+        for _ in range(LIST_TRIES):
+            pages = list(
+                self._pages(lambda cursor: self.list_configs(prefix=prefix, limit=PAGE, cursor=cursor))
+            )
+            if len({page.revision for page in pages}) == 1:
+                return iter([item for page in pages for item in page.items])
+        raise Unavailable(f"list: changed {LIST_TRIES} times while it was read (expected: one revision)")
+
+    def put_many(
+        self, documents: Sequence[NewDocument], *, message: str | None = None, dry_run: bool = False
+    ) -> Committed | DryRun:
+        """Create or replace documents in one commit, all or none."""
+        changes = [
+            {"op": "put", "service": each.service, "document": each.text, "format": each.format}
+            for each in documents
+        ]
+        return self.commit(changes, message=message, dry_run=dry_run)
+
+    def set_enabled(
+        self, service: str, enabled: bool, *, message: str | None = None, dry_run: bool = False
+    ) -> MetaWritten | DryRun:
+        """Enable or disable a service."""
+        return self.patch_meta(service, {"enabled": enabled}, message=message, dry_run=dry_run)
+
+    def log(self, ask: LogAsk) -> list[LogEntry]:
+        """Return commits of main, newest first; of a service, those that made its versions."""
+        found: list[LogEntry] = []
+        for entry in self._history(ask.service) if ask.service else self._commits():
+            # Each commit may have a time of its own choice, so those that are older end nothing.
+            if _is_asked(entry, ask):
+                found.append(entry)
+            if len(found) >= ask.limit:
+                break
+        return found
+
+    def _commits(self) -> Iterator[LogEntry]:
+        for page in self._pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor)):
+            for each in page.items:
+                yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
+
+    def _history(self, service: str) -> Iterator[LogEntry]:
+        for page in self._pages(lambda cursor: self.history(service, limit=PAGE, cursor=cursor)):
+            for each in page.items:
+                yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
+
+    def _pages(self, ask: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
+        cursor: str | None = None
+        while True:
+            page = ask(cursor)
+            yield page
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+
+def _is_asked(entry: LogEntry, ask: LogAsk) -> bool:
+    name, _, address = entry.author.partition(" <")
+    if ask.principal and ask.principal not in (name, address.removesuffix(">")):
+        return False
+    return ask.since_s is None or datetime.fromisoformat(entry.committed_at).timestamp() >= ask.since_s
