@@ -6,13 +6,14 @@ What comes in is the hash of a token; its text never leaves the command that mad
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from configsvc.core.changes import Author, Outcome, Plan, commit_message
-from configsvc.core.errors import DocumentInvalid, PrincipalExists, PrincipalNotFound
+from configsvc.core.errors import DocumentInvalid, PrincipalExists, PrincipalNotFound, PrincipalsConflict
 from configsvc.core.names import PRINCIPALS_FOLDER, parse_principal_name, principal_path
 from configsvc.core.principals import Principal, Token, format_time, with_token
+from configsvc.core.tags import ALWAYS, Precondition, file_tag_of
 from configsvc.documents.principals import parse_principal, write_principal
 from configsvc.store.base import ConfigStore, Snapshot, View, Write
 from configsvc.validation.principals import principal_violations
@@ -20,19 +21,31 @@ from configsvc.validation.principals import principal_violations
 WRITE_TIMEOUT_S = 60.0
 MIN_TOKEN_ID_CHARS = 8
 """How much of a token's hash names it."""
+TAG_KIND = "principal"
+
+Land = Callable[[Callable[[View], Plan]], Outcome]
+"""Lands what a plan makes, and returns what came of it."""
+
+
+def land_on(store: ConfigStore, author: Author) -> Land:
+    """Return what lands plans on `store` as `author`, who may do so."""
+    return lambda plan: store.submit(Write(plan, author)).result(WRITE_TIMEOUT_S)
 
 
 class PrincipalBook:
-    """The principals of a store, to be read and changed by whoever administers it.
+    """The principals of a repository, changed by whoever administers it.
 
     Args:
-        author: Who does so.
+        land: Lands each change.
+        precondition: What has to hold of the file of the principal that is changed.
         now: The wall clock, seconds since the epoch.
     """
 
-    def __init__(self, store: ConfigStore, author: Author, *, now: Callable[[], float] = time.time) -> None:
-        self._store = store
-        self._author = author
+    def __init__(
+        self, land: Land, *, precondition: Precondition = ALWAYS, now: Callable[[], float] = time.time
+    ) -> None:
+        self._land = land
+        self._precondition = precondition
         self._now = now
 
     def create(self, principal: Principal) -> Outcome:
@@ -41,11 +54,12 @@ class PrincipalBook:
         Raises:
             NameInvalid: No principal may have that name.
             PrincipalExists: There is one of that name.
-            DocumentInvalid: See `_Files.check`.
+            PrincipalsConflict: See `_Files.check`.
         """
         path = principal_path(parse_principal_name(principal.name))
 
         def plan(view: View) -> Plan:
+            self._check(view, principal.name)
             if view.read(path) is not None:
                 raise PrincipalExists(f"principal: {principal.name} exists already (expected: a new name)")
             return self._plan(view, path, write_principal(principal), f"Create principal {principal.name}")
@@ -57,7 +71,8 @@ class PrincipalBook:
 
         Raises:
             PrincipalNotFound: There is none of that name.
-            DocumentInvalid: Its file is not valid, or see `_Files.check`.
+            DocumentInvalid: Its file is not valid.
+            PrincipalsConflict: See `_Files.check`.
         """
 
         def change(principal: Principal) -> Principal:
@@ -75,7 +90,8 @@ class PrincipalBook:
 
         Raises:
             PrincipalNotFound: There is no such principal, or it has no such token.
-            DocumentInvalid: Its file is not valid, or see `_Files.check`.
+            DocumentInvalid: Its file is not valid.
+            PrincipalsConflict: See `_Files.check`.
         """
 
         def change(principal: Principal) -> Principal:
@@ -93,11 +109,12 @@ class PrincipalBook:
 
         Raises:
             PrincipalNotFound: There is none of that name.
-            DocumentInvalid: See `_Files.check`.
+            PrincipalsConflict: See `_Files.check`.
         """
         path = principal_path(parse_principal_name(name))
 
         def plan(view: View) -> Plan:
+            self._check(view, name)
             _read(view, name)
             return self._plan(view, path, None, f"Revoke principal {name}")
 
@@ -107,32 +124,40 @@ class PrincipalBook:
         path = principal_path(parse_principal_name(name))
 
         def plan(view: View) -> Plan:
+            self._check(view, name)
             data = _read(view, name)
             changed = change(parse_principal(name, data))
             return self._plan(view, path, write_principal(changed, data), subject)
 
         return self._land(plan)
 
+    def _check(self, view: View, name: str) -> None:
+        blob_id = view.identity(principal_path(name))
+        self._precondition.check(
+            f"principal {name}", None if blob_id is None else file_tag_of(TAG_KIND, blob_id)
+        )
+
     def _plan(self, view: View, path: str, data: bytes | None, subject: str) -> Plan:
         _Files(view, path, data).check(now_s=self._now())
         return Plan({path: data}, commit_message(subject))
 
-    def _land(self, plan: Callable[[View], Plan]) -> Outcome:
-        return self._store.submit(Write(plan, self._author)).result(WRITE_TIMEOUT_S)
+
+def principal_names(snapshot: Snapshot) -> list[str]:
+    """Return the names of all principals, sorted."""
+    files = snapshot.folder_files(PRINCIPALS_FOLDER)
+    return sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml"))
 
 
-def list_principals(snapshot: Snapshot) -> Mapping[str, Principal | DocumentInvalid]:
-    """Return all principals by name, sorted; instead of one whose file is not valid, why it is not."""
-    found: dict[str, Principal | DocumentInvalid] = {}
-    for file_name in sorted(snapshot.folder_files(PRINCIPALS_FOLDER)):
-        name = file_name.removesuffix(".yaml")
-        try:
-            found[name] = parse_principal(name, _read(snapshot, name))
-        except DocumentInvalid as error:
-            found[name] = error
-        except PrincipalNotFound:
-            continue  # another file than NAME.yaml
-    return found
+def find_principal(snapshot: Snapshot, name: str) -> Principal | DocumentInvalid:
+    """Return a principal; when its file is not valid, why it is not.
+
+    Raises:
+        PrincipalNotFound: There is none of that name.
+    """
+    try:
+        return parse_principal(name, _read(snapshot, name))
+    except DocumentInvalid as error:
+        return error
 
 
 def _read(view: View, name: str) -> bytes:
@@ -161,8 +186,8 @@ class _Files:
         return self.data if path == self.path else self.view.read(path)
 
     def check(self, *, now_s: float) -> None:
-        """Raise `DocumentInvalid` for what the principals would break together."""
+        """Raise `PrincipalsConflict` for what the principals would break together."""
         violations = list(principal_violations([self.path], self, now_s=now_s))
         if violations:
             message = "; ".join(violation.message for violation in violations)
-            raise DocumentInvalid(message, [violation.as_json() for violation in violations])
+            raise PrincipalsConflict(message, [violation.as_json() for violation in violations])

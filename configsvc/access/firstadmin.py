@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from configsvc.access.administration import PrincipalBook
+from configsvc.access.administration import PrincipalBook, land_on
 from configsvc.access.credentials import MIN_TOKEN_CHARS, is_token, make_token, token_hash
 from configsvc.core.changes import COMMITTER
 from configsvc.core.errors import SettingInvalid, WriteFailed
@@ -43,7 +43,7 @@ def make_first_admin(store: ConfigStore, folder: Path, *, token_file: Path | Non
         (Token(token_hash(token)),),
         "made at the first start; has the role admin on everything",
     )
-    PrincipalBook(store, COMMITTER).create(principal)
+    PrincipalBook(land_on(store, COMMITTER)).create(principal)
     return path
 
 

@@ -1,4 +1,4 @@
-"""What a command asks of the principals, as plain data: the same through the door and without a server.
+"""What is asked of the principals, as plain data: the same over HTTP, through the door and without a server.
 
 {"do": "principals", "act": "create", "name": "deploy-bot", "roles": {"payments/**": "writer"},
  "token": {"sha256": "3f0c..."}}
@@ -9,17 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from configsvc.access.administration import PrincipalBook, list_principals
+from configsvc.access.administration import (
+    MIN_TOKEN_ID_CHARS,
+    PrincipalBook,
+    find_principal,
+    land_on,
+    principal_names,
+)
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import DocumentInvalid, RequestInvalid
 from configsvc.core.patterns import parse_pattern
 from configsvc.core.principals import ROLES, Principal, Token
-from configsvc.store.base import ConfigStore
+from configsvc.store.base import ConfigStore, Snapshot
 
 MAX_OVERLAP_S = 400 * 86_400
 
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_TEXTS = ("description", "email", "unix_user")
+TEXTS = ("description", "email", "unix_user")
+"""Members of a principal that are plain texts."""
 
 Answer = Mapping[str, object]
 
@@ -31,13 +38,24 @@ def answer_request(store: ConfigStore, author: Author, request: Mapping[str, obj
         RequestInvalid: The request is malformed.
         ConfigError: See `PrincipalBook`.
     """
-    act = _ACTS.get(_text(request, "act"))
-    if act is None:
-        raise RequestInvalid(f"act: another value (expected: {', '.join(_ACTS)})")
-    return act(PrincipalBook(store, author), store, request)
+    asked = _text(request, "act")
+    if asked == "list":
+        snapshot = store.snapshot()
+        return {"principals": [shown(snapshot, name) for name in principal_names(snapshot)]}
+    change = _CHANGES.get(asked)
+    if change is None:
+        raise RequestInvalid(f"act: another value (expected: {', '.join(_CHANGES)}, list)")
+    outcome = change(PrincipalBook(land_on(store, author)), request)
+    return {"revision": outcome.revision, "commit_id": outcome.commit_id}
 
 
-def _create(book: PrincipalBook, store: ConfigStore, request: Mapping[str, object]) -> Answer:
+def create(book: PrincipalBook, request: Mapping[str, object]) -> Outcome:
+    """Make the principal that a request describes.
+
+    Raises:
+        RequestInvalid: The request is malformed.
+        ConfigError: See `PrincipalBook.create`.
+    """
     roles = request.get("roles")
     if not isinstance(roles, dict) or not all(str(role) in ROLES for role in roles.values()):
         raise RequestInvalid(f"roles: another value (expected: path patterns to {', '.join(ROLES)})")
@@ -45,44 +63,58 @@ def _create(book: PrincipalBook, store: ConfigStore, request: Mapping[str, objec
         _text(request, "name"),
         tuple((parse_pattern(str(pattern)), ROLES[str(role)]) for pattern, role in roles.items()),
         (_token(request),),
-        **{name: _text(request, name) for name in _TEXTS},
+        **{name: _text(request, name) for name in TEXTS},
     )
-    return _done(book.create(principal))
+    return book.create(principal)
 
 
-def _rotate(book: PrincipalBook, store: ConfigStore, request: Mapping[str, object]) -> Answer:
+def rotate(book: PrincipalBook, request: Mapping[str, object]) -> Outcome:
+    """Give the principal that a request names the token that it describes.
+
+    Raises:
+        RequestInvalid: The request is malformed.
+        ConfigError: See `PrincipalBook.rotate`.
+    """
     overlap_s = request.get("overlap_s")
-    if not isinstance(overlap_s, int | float) or not 0 <= overlap_s <= MAX_OVERLAP_S:
-        raise RequestInvalid(f"overlap_s: another value (expected: seconds from 0 to {MAX_OVERLAP_S})")
-    return _done(book.rotate(_text(request, "name"), _token(request), overlap_s=overlap_s))
+    token, overlap_s = _token(request), _overlap_s(request.get("overlap_s"))
+    return book.rotate(_text(request, "name"), token, overlap_s=overlap_s)
 
 
-def _revoke(book: PrincipalBook, store: ConfigStore, request: Mapping[str, object]) -> Answer:
+def revoke(book: PrincipalBook, request: Mapping[str, object]) -> Outcome:
+    """Remove the principal that a request names, or only the token of it that it names.
+
+    Raises:
+        RequestInvalid: The request is malformed.
+        ConfigError: See `PrincipalBook.revoke` and `PrincipalBook.revoke_token`.
+    """
     name, token_id = _text(request, "name"), _text(request, "token_id")
-    return _done(book.revoke_token(name, token_id) if token_id else book.revoke(name))
+    return book.revoke_token(name, token_id) if token_id else book.revoke(name)
 
 
-def _list(book: PrincipalBook, store: ConfigStore, request: Mapping[str, object]) -> Answer:
-    found = list_principals(store.snapshot())
-    return {"principals": [_listed(name, each) for name, each in found.items()]}
+def shown(snapshot: Snapshot, name: str) -> dict[str, object]:
+    """Return what is told of a principal; of its tokens no more than what names them.
 
-
-def _listed(name: str, principal: Principal | DocumentInvalid) -> dict[str, object]:
+    Raises:
+        PrincipalNotFound: There is none of that name.
+    """
+    principal = find_principal(snapshot, name)
     if isinstance(principal, DocumentInvalid):
         return {"name": name, "problem": principal.message}
     return {
         "name": name,
         "roles": {str(pattern): str(role) for pattern, role in principal.roles},
         "tokens": [
-            {"id": token.sha256[:8], "created": token.created, "expires": token.expires}
+            {"id": token.sha256[:MIN_TOKEN_ID_CHARS], "created": token.created, "expires": token.expires}
             for token in principal.tokens
         ],
-        **{text: getattr(principal, text) for text in _TEXTS},
+        **{text: getattr(principal, text) for text in TEXTS},
     }
 
 
-def _done(outcome: Outcome) -> Answer:
-    return {"revision": outcome.revision, "commit_id": outcome.commit_id}
+def _overlap_s(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_OVERLAP_S:
+        return value
+    raise RequestInvalid(f"overlap_s: another value (expected: seconds from 0 to {MAX_OVERLAP_S})")
 
 
 def _token(request: Mapping[str, object]) -> Token:
@@ -101,9 +133,8 @@ def _text(request: Mapping[str, object], name: str) -> str:
     return value
 
 
-_ACTS: dict[str, Callable[[PrincipalBook, ConfigStore, Mapping[str, object]], Answer]] = {
-    "create": _create,
-    "rotate": _rotate,
-    "revoke": _revoke,
-    "list": _list,
+_CHANGES: dict[str, Callable[[PrincipalBook, Mapping[str, object]], Outcome]] = {
+    "create": create,
+    "rotate": rotate,
+    "revoke": revoke,
 }

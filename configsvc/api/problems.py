@@ -61,6 +61,7 @@ STATUSES: Mapping[type[errors.ConfigError], Statuses] = {
     errors.ServiceExists: _CONFLICT,
     errors.ServiceEnabled: _CONFLICT,
     errors.PrincipalExists: _CONFLICT,
+    errors.PrincipalsConflict: _CONFLICT,
     errors.PathConflict: _CONFLICT,
     errors.RequestIdReused: _CONFLICT,
     errors.PatchFailed: _CONFLICT,

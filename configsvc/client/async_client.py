@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from configsvc.client import calls
+from configsvc.client import calls, principals
 from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
@@ -73,6 +73,12 @@ class AsyncClient:
     get_schema = _awaited(calls.get_schema)
     put_schema = _awaited(calls.put_schema)
     delete_schema = _awaited(calls.delete_schema)
+    list_principals = _awaited(principals.list_principals)
+    get_principal = _awaited(principals.get_principal)
+    create_principal = _awaited(principals.create_principal)
+    rotate_token = _awaited(principals.rotate_token)
+    delete_principal = _awaited(principals.delete_principal)
+    revoke_token = _awaited(principals.revoke_token)
 
     @property
     def min_revision(self) -> int:

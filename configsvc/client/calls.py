@@ -21,8 +21,8 @@ from configsvc.core.names import parse_service
 T = TypeVar("T")
 Format = Literal["json", "yaml"]
 
-_API = "/api/v1"
-_JSON = {"Content-Type": "application/json"}
+API = "/api/v1"
+JSON_BODY = {"Content-Type": "application/json"}
 _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 _JSON_PATCH = "application/json-patch+json"
 
@@ -44,8 +44,8 @@ def list_configs(
     *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
 ) -> Call[results.Page[results.ConfigItem]]:
     """Return one page of the services, in the order of their names."""
-    params = _params(prefix=prefix, limit=limit, cursor=cursor)
-    return Call(Request("GET", f"{_API}/configs", params), page(results.ConfigItem))
+    params = params_of(prefix=prefix, limit=limit, cursor=cursor)
+    return Call(Request("GET", f"{API}/configs", params), page(results.ConfigItem))
 
 
 def get(
@@ -64,7 +64,7 @@ def get(
         min_revision: Refuse a server that has not come so far; a client adds its own writes.
         if_none_match: Tag of what is known already; None is returned when it is still so.
     """
-    params = _params(version=version, at=at, pointer=pointer, min_revision=min_revision)
+    params = params_of(version=version, at=at, pointer=pointer, min_revision=min_revision)
     headers = {"Accept": "application/json", **_headers(**{"If-None-Match": if_none_match})}
 
     def parse(answer: Answer) -> results.Document | None:
@@ -89,7 +89,7 @@ def get_text(
     Args:
         format: What to have it written in; None: what it is stored in.
     """
-    params = _params(version=version, at=at, min_revision=min_revision)
+    params = params_of(version=version, at=at, min_revision=min_revision)
     accept = "application/json, application/yaml" if format is None else f"application/{format}"
 
     def parse(answer: Answer) -> results.DocumentText:
@@ -121,7 +121,7 @@ def put(
         create_only: Refuse when the service exists.
     """
     headers, body = _document("put", value, text, text_format)
-    params = {**_params(format=format), **_write_params(message, dry_run)}
+    params = {**params_of(format=format), **_write_params(message, dry_run)}
     conditions = _headers(**{"If-Match": if_match, "If-None-Match": "*" if create_only else None})
     request = Request("PUT", _config(service), params, {**headers, **conditions}, body, is_write=True)
     return Call(request, written(results.Written))
@@ -137,7 +137,7 @@ def patch(
 ) -> Call[results.Written | results.DryRun]:
     """Change part of a document: a mapping is a merge patch, a list the operations of a JSON Patch."""
     kind = _MERGE_PATCH if isinstance(changes, Mapping) else {"Content-Type": _JSON_PATCH}
-    request = _write("PATCH", _config(service), if_match, message, dry_run, kind, _dump(changes))
+    request = write_request("PATCH", _config(service), if_match, message, dry_run, kind, dump(changes))
     return Call(request, written(results.Written))
 
 
@@ -145,7 +145,7 @@ def delete(
     service: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
 ) -> Call[results.Deleted | results.DryRun]:
     """Delete a service that is disabled."""
-    request = _write("DELETE", _config(service), if_match, message, dry_run)
+    request = write_request("DELETE", _config(service), if_match, message, dry_run)
     return Call(request, written(results.Deleted))
 
 
@@ -158,8 +158,8 @@ def rollback(
     dry_run: bool = False,
 ) -> Call[results.Written | results.DryRun]:
     """Make an old version the newest again, as a new version."""
-    path, body = _config(service, "rollback"), _dump({"version": version})
-    request = _write("POST", path, if_match, message, dry_run, _JSON, body)
+    path, body = _config(service, "rollback"), dump({"version": version})
+    request = write_request("POST", path, if_match, message, dry_run, JSON_BODY, body)
     return Call(request, written(results.Written))
 
 
@@ -167,7 +167,7 @@ def history(
     service: str, *, limit: int | None = None, cursor: str | None = None
 ) -> Call[results.Page[results.Version]]:
     """Return one page of a service's versions, newest first."""
-    request = Request("GET", _config(service, "versions"), _params(limit=limit, cursor=cursor))
+    request = Request("GET", _config(service, "versions"), params_of(limit=limit, cursor=cursor))
     return Call(request, page(results.Version))
 
 
@@ -208,8 +208,8 @@ def patch_meta(
     dry_run: bool = False,
 ) -> Call[results.MetaWritten | results.DryRun]:
     """Set any of `enabled`, `owner` and `description`; None sets the default again."""
-    path, body = _config(service, "meta"), _dump(changes)
-    request = _write("PATCH", path, if_match, message, dry_run, _MERGE_PATCH, body)
+    path, body = _config(service, "meta"), dump(changes)
+    request = write_request("PATCH", path, if_match, message, dry_run, _MERGE_PATCH, body)
     return Call(request, written(results.MetaWritten))
 
 
@@ -217,13 +217,13 @@ def list_commits(
     *, limit: int | None = None, cursor: str | None = None
 ) -> Call[results.Page[results.Commit]]:
     """Return one page of the repository's history, newest first."""
-    params = _params(limit=limit, cursor=cursor)
-    return Call(Request("GET", f"{_API}/commits", params), page(results.Commit))
+    params = params_of(limit=limit, cursor=cursor)
+    return Call(Request("GET", f"{API}/commits", params), page(results.Commit))
 
 
 def get_commit(commit_id: str) -> Call[results.Commit]:
     """Return one commit and the versions that it made."""
-    return Call(Request("GET", f"{_API}/commits/{quote(commit_id, safe='')}"), one(results.Commit))
+    return Call(Request("GET", f"{API}/commits/{quote(commit_id, safe='')}"), one(results.Commit))
 
 
 def commit(
@@ -245,7 +245,7 @@ def commit(
     if expected_revision is not None:
         body["expected_revision"] = expected_revision
     params = _write_params(None, dry_run)
-    request = Request("POST", f"{_API}/commits", params, _JSON, _dump(body), is_write=True)
+    request = Request("POST", f"{API}/commits", params, JSON_BODY, dump(body), is_write=True)
     return Call(request, written(results.Committed))
 
 
@@ -258,7 +258,7 @@ def validate(
 ) -> Call[results.Verdict]:
     """Return what the gate would say of `value`, or of `text` in `text_format`, as a document."""
     headers, body = _document("validate", value, text, text_format)
-    request = Request("POST", f"{_API}/validate", {"service": parse_service(service)}, headers, body)
+    request = Request("POST", f"{API}/validate", {"service": parse_service(service)}, headers, body)
     return Call(request, one(results.Verdict))
 
 
@@ -266,8 +266,8 @@ def list_schemas(
     *, limit: int | None = None, cursor: str | None = None
 ) -> Call[results.Page[results.SchemaItem]]:
     """Return one page of the repository's schemas."""
-    params = _params(limit=limit, cursor=cursor)
-    return Call(Request("GET", f"{_API}/schemas", params), page(results.SchemaItem))
+    params = params_of(limit=limit, cursor=cursor)
+    return Call(Request("GET", f"{API}/schemas", params), page(results.SchemaItem))
 
 
 def get_schema(schema: str) -> Call[results.SchemaDocument]:
@@ -289,7 +289,7 @@ def put_schema(
 ) -> Call[results.SchemaWritten | results.DryRun]:
     """Set a schema; documents that it covers must conform to it already."""
     kind = {"Content-Type": "application/schema+json"}
-    request = _write("PUT", _schema(schema), if_match, message, dry_run, kind, _dump(value))
+    request = write_request("PUT", _schema(schema), if_match, message, dry_run, kind, dump(value))
     return Call(request, written(results.SchemaWritten))
 
 
@@ -297,21 +297,21 @@ def delete_schema(
     schema: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
 ) -> Call[results.SchemaWritten | results.DryRun]:
     """Delete a schema."""
-    request = _write("DELETE", _schema(schema), if_match, message, dry_run)
+    request = write_request("DELETE", _schema(schema), if_match, message, dry_run)
     return Call(request, written(results.SchemaWritten))
 
 
 def _config(service: str, part: str = "") -> str:
-    path = f"{_API}/configs/{parse_service(service)}"
+    path = f"{API}/configs/{parse_service(service)}"
     return f"{path}/-/{part}" if part else path
 
 
 def _schema(schema: str) -> str:
-    return f"{_API}/schemas/{quote(schema)}"
+    return f"{API}/schemas/{quote(schema)}"
 
 
 def _diff_request(service: str, start: int | None, end: int | None, accept: str) -> Request:
-    params = _params(**{"from": start, "to": end})
+    params = params_of(**{"from": start, "to": end})
     return Request("GET", _config(service, "diff"), params, {"Accept": accept})
 
 
@@ -321,11 +321,11 @@ def _document(
     if (value is None) == (text is None):
         raise ValueError(f"{call}: value and text (expected: one of them)")
     if text is None:
-        return _JSON, _dump(value)
+        return JSON_BODY, dump(value)
     return {"Content-Type": f"application/{text_format}"}, text.encode()
 
 
-def _write(
+def write_request(
     method: str,
     path: str,
     if_match: str | None,
@@ -334,20 +334,23 @@ def _write(
     headers: Mapping[str, str] = MappingProxyType({}),
     body: bytes = b"",
 ) -> Request:
+    """Return the request of a write, with the options that all writes have."""
     sent = {**headers, **_headers(**{"If-Match": if_match})}
     return Request(method, path, _write_params(message, dry_run), sent, body, is_write=True)
 
 
-def _dump(value: object) -> bytes:
+def dump(value: object) -> bytes:
+    """Return a value as the JSON of a body."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _params(**given: str | int | None) -> dict[str, str]:
+def params_of(**given: str | int | None) -> dict[str, str]:
+    """Return what was given as the text that it is sent as; None is left out."""
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def _write_params(message: str | None, dry_run: bool) -> dict[str, str]:
-    return _params(message=message, dry_run="true" if dry_run else None)
+    return params_of(message=message, dry_run="true" if dry_run else None)
 
 
 def _headers(**given: str | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from configsvc.client import calls
+from configsvc.client import calls, principals
 from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
@@ -73,6 +73,12 @@ class Client:
     get_schema = _blocking(calls.get_schema)
     put_schema = _blocking(calls.put_schema)
     delete_schema = _blocking(calls.delete_schema)
+    list_principals = _blocking(principals.list_principals)
+    get_principal = _blocking(principals.get_principal)
+    create_principal = _blocking(principals.create_principal)
+    rotate_token = _blocking(principals.rotate_token)
+    delete_principal = _blocking(principals.delete_principal)
+    revoke_token = _blocking(principals.revoke_token)
 
     @property
     def min_revision(self) -> int:

@@ -19,6 +19,7 @@ _NESTED: Mapping[tuple[type, str], type] = {
     (results.DryRun, "versions"): results.ServiceVersion,
     (results.DryRun, "diffs"): results.FileDiff,
     (results.Verdict, "violations"): results.Violation,
+    (results.Principal, "tokens"): results.TokenInfo,
 }
 
 
@@ -83,7 +84,7 @@ def build(kind: type[T], value: object) -> T:
     for field in fields(kind):  # type: ignore[arg-type]  # every result is a dataclass
         if field.name in value:
             found[field.name] = _field_value(kind, field.name, value[field.name])
-        elif field.default is MISSING:
+        elif field.default is MISSING and field.default_factory is MISSING:
             raise AnswerInvalid(f"{kind.__name__}: no {field.name} (expected: one)")
     return kind(**found)
 

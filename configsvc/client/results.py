@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -245,6 +245,38 @@ class SchemaWritten:
     changed: bool
     deleted: bool
     etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What is told of a token; `id` is the start of its SHA-256, `created` and `expires` may be empty."""
+
+    id: str
+    created: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who may do what; nothing but `problem` where its file is not valid and lets nobody in."""
+
+    name: str
+    roles: Mapping[str, str] = field(default_factory=dict)
+    tokens: tuple[TokenInfo, ...] = ()
+    description: str = ""
+    email: str = ""
+    unix_user: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalWritten:
+    """A principal that was made, changed or removed."""
+
+    name: str
+    revision: int
+    commit_id: str
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)

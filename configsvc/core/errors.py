@@ -160,6 +160,10 @@ class PrincipalExists(Conflict):
     code = "principal-exists"
 
 
+class PrincipalsConflict(Conflict):
+    code = "principals-conflict"
+
+
 class PathConflict(Conflict):
     code = "path-conflict"
 

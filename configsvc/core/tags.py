@@ -14,7 +14,7 @@ BLOB_CHARS = 16
 _LIST_ITEM = re.compile(r'[\s,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,[\s,]*|$)')
 _BLOB = rf"([0-9a-f]{{{BLOB_CHARS}}})"
 _DOCUMENT_TAG = re.compile(rf"(0|[1-9][0-9]{{0,9}})-{_BLOB}-(json|yaml|seed)", re.ASCII)
-_FILE_TAG = re.compile(rf"{_BLOB}-(meta|schema)", re.ASCII)
+_FILE_TAG = re.compile(rf"{_BLOB}-(meta|schema|principal)", re.ASCII)
 _NO_FILE = "0" * BLOB_CHARS
 
 
@@ -31,7 +31,7 @@ class FileTag:
     """Names one state of a file about configs.
 
     Args:
-        kind: `meta` or `schema`.
+        kind: `meta`, `schema` or `principal`.
     """
 
     kind: str

@@ -108,13 +108,16 @@ def _violations(key: str, member: object) -> list[Violation]:
     kind = type(getattr(Meta(), key))
     if type(member) is not kind:
         return [Violation("", f"{key}: another type (expected: {_KINDS[kind]})", json_pointer([key]))]
-    found = _MISLEADING.search(member) if isinstance(member, str) else None
+    problem = misleading(member) if isinstance(member, str) else None
+    return [] if problem is None else [Violation("", f"{key}: {problem}", json_pointer([key]))]
+
+
+def misleading(text: str) -> str | None:
+    """Return what in a free text would mislead who reads it on a terminal; None for nothing."""
+    found = _MISLEADING.search(text)
     if found is None:
-        return []
-    message = (
-        f"{key}: character U+{ord(found[0]):04X} (expected: none that controls a terminal or turns text)"
-    )
-    return [Violation("", message, json_pointer([key]))]
+        return None
+    return f"character U+{ord(found[0]):04X} (expected: none that controls a terminal or turns text)"
 
 
 def _edited(old: bytes, before: Meta, meta: Meta, *, quote_all: bool) -> bytes:

@@ -29,6 +29,7 @@ from configsvc.core.principals import ROLES, Principal, Token, parse_time
 from configsvc.core.reports import Violation
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.edit import edit_document
+from configsvc.documents.meta import misleading
 from configsvc.documents.places import find_places
 from configsvc.documents.source import json_pointer, shown_key
 from configsvc.documents.yaml import parse_yaml
@@ -137,6 +138,10 @@ def _members(value: dict[str, object]) -> Iterator[Finding]:
 def _text(value: object, path: list[str | int]) -> Iterator[Finding]:
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
         yield path, f"{path[-1]}: another value (expected: a string of <= {MAX_TEXT_CHARS} characters)"
+        return
+    problem = misleading(value)
+    if problem is not None:
+        yield path, f"{path[-1]}: {problem}"
 
 
 def _matching(pattern: re.Pattern[str], expected: str) -> _Check:

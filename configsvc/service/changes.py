@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from configsvc.access.decide import Admission
-from configsvc.core.changes import ANONYMOUS, Author
+from configsvc.core.changes import ANONYMOUS, Author, commit_message
 from configsvc.core.tags import ALWAYS, Precondition
 from configsvc.documents.document import Document
 
@@ -132,6 +132,12 @@ class Ask:
     message: str = ""
     request_id: str | None = None
     dry_run: bool = False
+
+    @property
+    def commit_message(self) -> str | None:
+        """The message in the form that a commit takes; None for a default."""
+        first, _, body = self.message.strip().partition("\n")
+        return commit_message(first, body) if first else None
 
 
 PLAIN = Ask()

@@ -99,8 +99,7 @@ class Planner:
         self._rules = rules
         self._expected_revision = expected_revision
         self._editions = [_editions(change, grounds) for change in changes]
-        first, _, body = ask.message.strip().partition("\n")
-        self._text = None if not first else commit_message(first, body)
+        self._text = ask.commit_message
         self._is_single = len(changes) == 1
         self._admission = ask.admission
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from configsvc.core.changes import Outcome, ServiceVersion, is_request_id
+from configsvc.access.decide import Action
+from configsvc.access.landing import require_at
+from configsvc.core.changes import Outcome, Plan, ServiceVersion, is_request_id
 from configsvc.core.errors import (
     DocumentInvalid,
     PathConflict,
@@ -17,6 +20,7 @@ from configsvc.core.errors import (
     VersionNotFound,
 )
 from configsvc.core.names import Format, find_document, meta_path, parse_service
+from configsvc.core.patterns import EVERYTHING
 from configsvc.core.reports import Violation
 from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
 from configsvc.documents.document import Document, Value, parse_document, read_document
@@ -218,10 +222,7 @@ class ConfigService:
             Unavailable: Nothing was written, or nobody knows; the subclass says which.
         """
         check_names(changes)
-        if ask.request_id is not None and not is_request_id(ask.request_id):
-            raise RequestInvalid(
-                f"request id: {ask.request_id[:80]!r} (expected: 1 to 128 of A-Z a-z 0-9 . _ ~ : / + = -)"
-            )
+        _check_request_id(ask)
         rules = None if self._gate is None else self._gate.rules()
         planner = Planner(self._grounds, changes, ask, rules, expected_revision=expected_revision)
         try:
@@ -236,15 +237,60 @@ class ConfigService:
             raise
         return Receipt(outcome, self._store.snapshot())
 
+    def administer(self, plan: Callable[[View], Plan], ask: Ask, asked: str) -> Receipt:
+        """Land a change of principals, by somebody who may administer everything.
+
+        Args:
+            plan: Makes the edits, and judges them; see `Write`.
+            asked: Tells one ask from another under the same request id.
+
+        Raises:
+            RequestInvalid: The request id is malformed.
+            Unauthorized, NotFound, Forbidden: It is not theirs to do, in the state that it would land on.
+            ConfigError: The plan refused.
+            Unavailable: As from `commit`.
+        """
+        _check_request_id(ask)
+
+        def allowed(view: View, may_wait: bool) -> Plan:
+            if ask.admission is not None:
+                require_at(view, ask.admission, Action.ADMINISTER, EVERYTHING)
+            made = plan(view)
+            return made if ask.commit_message is None else replace(made, message=ask.commit_message)
+
+        snapshot = self._store.snapshot()
+        if ask.dry_run:
+            return _previewed(snapshot, allowed(snapshot, True).edits, ())
+        digest = hashlib.sha256(asked.encode()).hexdigest()
+        outcome = land(self._store, allowed, ask.author, ask.request_id, digest)
+        return Receipt(outcome, self._store.snapshot())
+
     def _preview(self, planner: Planner) -> Receipt:
         snapshot = self._store.snapshot()
         staged = planner.stage(snapshot, True)
         snapshot.check_places(staged.edits)
-        changed = {path: data for path, data in staged.edits.items() if snapshot.read(path) != data}
-        previews = tuple(Preview(path, snapshot.read(path), changed[path]) for path in sorted(changed))
-        versions = tuple(_would_be(staged, service) for service in _services_of(changed))
-        outcome = Outcome(snapshot.revision, "", versions, changed=bool(changed))
-        return Receipt(outcome, snapshot, previews)
+        services = _services_of(_changed(snapshot, staged.edits))
+        versions = tuple(_would_be(staged, service) for service in services)
+        return _previewed(snapshot, staged.edits, versions)
+
+
+def _check_request_id(ask: Ask) -> None:
+    if ask.request_id is not None and not is_request_id(ask.request_id):
+        raise RequestInvalid(
+            f"request id: {ask.request_id[:80]!r} (expected: 1 to 128 of A-Z a-z 0-9 . _ ~ : / + = -)"
+        )
+
+
+def _previewed(
+    snapshot: Snapshot, edits: Mapping[str, bytes | None], versions: tuple[ServiceVersion, ...]
+) -> Receipt:
+    changed = _changed(snapshot, edits)
+    previews = tuple(Preview(path, snapshot.read(path), changed[path]) for path in sorted(changed))
+    return Receipt(Outcome(snapshot.revision, "", versions, changed=bool(changed)), snapshot, previews)
+
+
+def _changed(snapshot: Snapshot, edits: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    return {path: data for path, data in edits.items() if snapshot.read(path) != data}
 
 
 def _existing(entry: Entry) -> tuple[Format, str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from configsvc.access.administration import PrincipalBook, list_principals
+from configsvc.access.administration import PrincipalBook, find_principal, land_on, principal_names
 from configsvc.access.credentials import token_hash
 from configsvc.access.decide import Access
 from configsvc.core.changes import Author
@@ -11,6 +11,7 @@ from configsvc.core.errors import (
     NameInvalid,
     PrincipalExists,
     PrincipalNotFound,
+    PrincipalsConflict,
     Unauthorized,
 )
 from configsvc.core.names import principal_path
@@ -34,15 +35,15 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def book(store: MemoryStore) -> PrincipalBook:
-    return PrincipalBook(store, Author("ops", "ops@localhost"), now=lambda: NOW_S)
+    return PrincipalBook(land_on(store, Author("ops", "ops@localhost")), now=lambda: NOW_S)
 
 
 def names(store: MemoryStore) -> list[str]:
-    return list(list_principals(store.snapshot()))
+    return principal_names(store.snapshot())
 
 
 def test_the_first_principal_is_an_admin(store: MemoryStore, book: PrincipalBook) -> None:
-    with pytest.raises(DocumentInvalid, match="nobody would be left"):
+    with pytest.raises(PrincipalsConflict, match="nobody would be left"):
         book.create(principal("bot", Role.WRITER))
     assert names(store) == []
     outcome = book.create(principal("admin"))
@@ -69,14 +70,14 @@ def test_a_name_is_in_the_grammar(book: PrincipalBook, name: str) -> None:
 def test_a_rotated_token_goes_on_for_the_overlap(store: MemoryStore, book: PrincipalBook) -> None:
     book.create(principal("admin"))
     book.rotate("admin", Token("f" * 64), overlap_s=DAY_S)
-    found = list_principals(store.snapshot())["admin"]
+    found = find_principal(store.snapshot(), "admin")
     assert isinstance(found, Principal)
     assert found.tokens == (
         Token(token_hash(token_of("admin")), expires=format_time(NOW_S + DAY_S)),
         Token("f" * 64),
     )
     book.rotate("admin", Token("e" * 64), overlap_s=2 * DAY_S)
-    found = list_principals(store.snapshot())["admin"]
+    found = find_principal(store.snapshot(), "admin")
     assert isinstance(found, Principal)
     assert [token.expires for token in found.tokens] == [
         format_time(NOW_S + DAY_S),
@@ -103,7 +104,7 @@ def test_one_token_can_be_revoked(store: MemoryStore, book: PrincipalBook) -> No
     book.revoke_token("admin", token_hash(token_of("admin"))[:8])
     with pytest.raises(Unauthorized):
         Access(store.snapshot).authenticate(bearer("admin"))
-    with pytest.raises(DocumentInvalid, match="nobody would be left"):
+    with pytest.raises(PrincipalsConflict, match="nobody would be left"):
         book.revoke_token("admin", "f" * 8)
 
 
@@ -111,7 +112,7 @@ def test_the_last_admin_is_not_revoked(store: MemoryStore, book: PrincipalBook) 
     book.create(principal("admin"))
     book.create(principal("second"))
     book.revoke("admin")
-    with pytest.raises(DocumentInvalid, match="nobody would be left"):
+    with pytest.raises(PrincipalsConflict, match="nobody would be left"):
         book.revoke("second")
     assert names(store) == ["second"]
 
@@ -131,6 +132,5 @@ def test_a_file_that_is_not_valid_is_listed_with_why() -> None:
     book = Book()
     book.put(principal_path("odd"), b"x: 1\n")
     book.put(".configsvc/principals/README", b"x")
-    found = list_principals(book.store.snapshot())
-    assert list(found) == ["odd"]
-    assert isinstance(found["odd"], DocumentInvalid)
+    assert principal_names(book.store.snapshot()) == ["odd"]
+    assert isinstance(find_principal(book.store.snapshot(), "odd"), DocumentInvalid)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.access.administration import PrincipalBook
+from configsvc.access.administration import PrincipalBook, land_on
 from configsvc.access.credentials import token_hash
 from configsvc.access.decide import Access, Action
 from configsvc.core.changes import ANONYMOUS
@@ -70,7 +70,7 @@ def test_a_start_with_ten_thousand_principals_costs_less_than_a_second(store: Gi
 def test_a_change_of_one_of_ten_thousand_costs_less_than_a_second(store: GitStore) -> None:
     access = Access(store.snapshot)
     read_as(access, "p00001")
-    book = PrincipalBook(store, ANONYMOUS)
+    book = PrincipalBook(land_on(store, ANONYMOUS))
 
     def change() -> None:
         book.rotate("p00001", Token(secrets.token_hex(32)), overlap_s=0)

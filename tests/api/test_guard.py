@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from configsvc.access.credentials import token_hash
 from configsvc.app import create_app
 from configsvc.core.changes import Outcome
 from configsvc.core.principals import format_time
@@ -52,6 +53,7 @@ PUBLIC = dict.fromkeys(WHO, 200)
 V1 = "/api/v1"
 ONE = f"{V1}/configs/<service:service>"
 SCHEMA = f"{V1}/schemas/<service:service>"
+PRINCIPAL = f"{V1}/principals/<name>"
 # Route and method to the status for everyone who has a credential.
 MATRIX: dict[tuple[str, str], dict[str, int]] = {
     ("/", "GET"): PUBLIC,
@@ -91,6 +93,14 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     (f"{V1}/schemas/-/default", "PUT"): ADMIN_ALONE,
     (f"{V1}/schemas/-/default", "DELETE"): ADMIN_ALONE,
 }
+MATRIX |= {
+    (f"{V1}/principals", "GET"): ADMIN_ALONE,
+    (f"{V1}/principals", "POST"): ADMIN_ALONE,
+    (PRINCIPAL, "GET"): ADMIN_ALONE,
+    (PRINCIPAL, "DELETE"): ADMIN_ALONE,
+    (f"{PRINCIPAL}/-/rotate", "POST"): ADMIN_ALONE,
+    (f"{PRINCIPAL}/-/tokens/<token_id>", "DELETE"): ADMIN_ALONE,
+}
 ABOUT_ONE = [key for key, row in MATRIX.items() if row in (READ, WRITE, ADMINISTER)]
 BODIES: dict[tuple[str, str], object] = {
     ("/config", "POST"): {"v": SECRET},
@@ -103,8 +113,15 @@ BODIES: dict[tuple[str, str], object] = {
     (SCHEMA, "PUT"): {},
     (f"{SCHEMA}/-/default", "PUT"): {},
     (f"{V1}/schemas/-/default", "PUT"): {},
+    (f"{V1}/principals", "POST"): {"name": "new", "roles": {}, "token": {"sha256": "0" * 64}},
+    (f"{PRINCIPAL}/-/rotate", "POST"): {"token": {"sha256": "0" * 64}},
 }
-DONE = {("/config", "POST"): 422, ("/config", "DELETE"): 422, (ONE, "DELETE"): 409}
+DONE = {
+    ("/config", "POST"): 422,
+    ("/config", "DELETE"): 422,
+    (ONE, "DELETE"): 409,
+    (f"{V1}/principals", "POST"): 201,
+}
 """What who may gets all the same: the service exists already, and is enabled."""
 
 
@@ -160,7 +177,8 @@ def ask(client: FlaskClient, path: str, method: str, who: str, service: str = "h
         body = {"changes": [{"op": "put", "service": service, "value": {"v": "other"}}]}
     about = service.rpartition("/")[0] if path == f"{SCHEMA}/-/default" else service
     target = path.replace("<service:service>", about).replace("<version>", "0").replace("<file>", "page.js")
-    target = target.replace("<service:commit_id>", commit_of(service))
+    target = target.replace("<service:commit_id>", commit_of(service)).replace("<name>", "reader-elsewhere")
+    target = target.replace("<token_id>", token_hash(token_of("reader-elsewhere"))[:8])
     data = None if body is None else json.dumps(body)
     kind = MERGE if (path, method) == (ONE, "PATCH") else JSON if data else None
     headers = header(who)

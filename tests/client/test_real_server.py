@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from configsvc.client import (
     DryRun,
     MetaWritten,
     NoAnswer,
+    PrincipalWritten,
     Retries,
     SchemaWritten,
     Written,
@@ -124,6 +126,28 @@ def test_it_reads_what_it_wrote(client: Client) -> None:
     written = client.put("own/api", {"n": 1})
     assert isinstance(written, Written)
     assert read(client, "own/api").revision >= client.min_revision == written.revision
+
+
+def test_principals(tmp_path: Path) -> None:
+    def sha256(token: str) -> str:
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    token = "t" * 40
+    with serving(tmp_path / "repo", *QUIET) as server, Client(server.url, token=token) as client:
+        made = client.create_principal("ops", {"**": "admin"}, sha256(token), description="the team")
+        assert isinstance(made, PrincipalWritten)
+        client.create_principal("bot", {"a/**": "writer"}, sha256("u" * 40), expires="2999-01-01T00:00:00Z")
+        client.rotate_token("bot", sha256("v" * 40), overlap_s=60)
+        assert [found.name for found in client.list_principals().items] == ["bot", "ops"]
+        old, new = client.get_principal("bot").tokens
+        assert (old.id, new.id) == (sha256("u" * 40)[:8], sha256("v" * 40)[:8])
+        client.revoke_token("bot", old.id)
+        assert client.get_principal("bot").tokens == (new,)
+        client.delete_principal("bot")
+        with pytest.raises(errors.PrincipalNotFound):
+            client.get_principal("bot")
+        with pytest.raises(errors.PrincipalsConflict):
+            client.delete_principal("ops")
 
 
 def test_what_a_server_is(client: Client) -> None:

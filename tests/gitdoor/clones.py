@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.end_to_end.serving import Server
-from tests.store.gitrepo import git, run_git
+from tests.store.gitrepo import git, git_processes, run_git
 
 RPC = "--stateless-rpc"
 FOR_MAIN = "HEAD:refs/for/main"
@@ -85,7 +83,4 @@ def clone(source: str | Path, folder: Path, *options: str, config: str = "gc.aut
 
 def client_processes(root: Path) -> list[int]:
     """Return the git processes that serve clients of the repository at `root`."""
-    command = ["ps", "-ww", "-eo", "pid,args"]
-    listed = subprocess.run(command, capture_output=True, text=True, env=os.environ).stdout
-    rows = [line.strip().split(None, 1) for line in listed.splitlines()[1:]]
-    return [int(pid) for pid, args in rows if args.startswith("git ") and f"{root} " in args and RPC in args]
+    return git_processes(root, RPC)

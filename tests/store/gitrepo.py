@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,8 +64,24 @@ def put(store: ConfigStore, edits: dict[str, bytes | None], **more: str) -> Outc
     return store.submit(Write(lambda view: Plan(edits, "Change\n"), ANONYMOUS, **more)).result(WAIT_S)
 
 
+def git_processes(root: Path, word: str) -> list[int]:
+    """Return the git processes that run on the repository at `root` with `word` among their arguments."""
+    command = ["ps", "-ww", "-eo", "pid,args"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.strip().split(None, 1) for line in listed.splitlines()[1:]]
+    return [int(pid) for pid, args in rows if args.startswith("git ") and f"{root} " in args and word in args]
+
+
 def assert_sound(root: Path) -> None:
-    """Fail unless `git fsck --strict` has nothing to say of what main reaches."""
+    """Fail unless `git fsck --strict` has nothing to say of what main reaches.
+
+    A repack goes on after its server was killed, and takes packs away that fsck has seen: its end is
+    waited for.
+    """
+    give_up_at = time.monotonic() + WAIT_S
+    while found := git_processes(root, "repack"):
+        assert time.monotonic() < give_up_at, f"git repack goes on: {found}"
+        time.sleep(0.05)
     done = run_git(root, "fsck", "--strict", "--no-dangling")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == b""

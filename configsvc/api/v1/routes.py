@@ -12,6 +12,7 @@ from configsvc.api.v1.history import HistoryApi, parse_version
 from configsvc.api.v1.listing import ListingApi
 from configsvc.api.v1.meta import PATCH_TYPES, MetaApi
 from configsvc.api.v1.paths import PREFIX
+from configsvc.api.v1.principals import PrincipalsApi
 from configsvc.api.v1.schemas import SchemasApi
 from configsvc.api.v1.validate import ValidateApi
 from configsvc.api.v1.watch import WatchApi
@@ -32,7 +33,7 @@ def make_v1_blueprint(service: ConfigService) -> Blueprint:
 
 def _routes(service: ConfigService) -> dict[str, dict[str, View]]:
     configs, history, meta = ConfigsApi(service), HistoryApi(service), MetaApi(service)
-    commits, schemas = CommitsApi(service), SchemasApi(service)
+    commits, schemas, principals = CommitsApi(service), SchemasApi(service), PrincipalsApi(service)
     one = {"GET": schemas.get, "PUT": schemas.put, "DELETE": schemas.delete}
     default = {"GET": schemas.get_default, "PUT": schemas.put_default, "DELETE": schemas.delete_default}
     verbs: dict[str, View] = {"GET": configs.get, "PUT": configs.put}
@@ -54,6 +55,10 @@ def _routes(service: ConfigService) -> dict[str, dict[str, View]]:
         "/schemas/<service:service>": dict(one),
         "/schemas/<service:service>/-/default": dict(default),
         "/schemas/-/default": dict(default),
+        "/principals": {"GET": principals.list_principals, "POST": principals.post},
+        "/principals/<name>": {"GET": principals.get, "DELETE": principals.delete},
+        "/principals/<name>/-/rotate": {"POST": principals.rotate},
+        "/principals/<name>/-/tokens/<token_id>": {"DELETE": principals.revoke_token},
     }
 
 

@@ -9,7 +9,6 @@ from configsvc.core import errors
 
 # Raised by subclasses only, or where no request is answered.
 NEVER_ANSWERED = {"conflict", "repository-locked", "repository-unusable", "setting-invalid"}
-NEVER_ANSWERED |= {"pattern-invalid", "principal-exists", "principal-not-found"}
 # The original dialect's alone: a POST of what exists.
 SEED_ONLY = {"service-exists"}
 

@@ -54,6 +54,19 @@ def prepared(client: FlaskClient) -> FlaskClient:
     return client
 
 
+TOKEN = "t" * 40
+AS_ADMIN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def make(
+    client: FlaskClient, roles: dict[str, str] | None = None, who: dict[str, str] | None = None
+) -> TestResponse:
+    """Make a principal."""
+    token = {"sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
+    body = {"name": "ops", "roles": roles or {"**": "admin"}, "token": token}
+    return client.post("/api/v1/principals", json=body, headers=who or {})
+
+
 CALLS: dict[str, Callable[[FlaskClient], TestResponse]] = {
     "document-invalid": lambda c: put(c, "y", "{"),
     "document-too-large": lambda c: put(c, "y", b" " * ((1 << 20) + 1)),
@@ -65,7 +78,11 @@ CALLS: dict[str, Callable[[FlaskClient], TestResponse]] = {
     "not-acceptable": lambda c: get(c, "y", Accept="text/html"),
     "not-found": lambda c: c.get("/api/v2"),
     "patch-failed": lambda c: patch(c, "y", [{"op": "remove", "path": "/b"}], PATCH),
+    "pattern-invalid": lambda c: make(c, {"pay*": "admin"}),
     "precondition-failed": lambda c: put(c, "y", {}, If_Match='"0-0123456789abcdef-json"'),
+    "principal-exists": lambda c: [make(c), make(c, who=AS_ADMIN)][1],
+    "principal-not-found": lambda c: c.get("/api/v1/principals/nobody"),
+    "principals-conflict": lambda c: make(c, {"a": "admin"}),
     "request-id-reused": lambda c: [put(c, "y", {"n": n}, Config_Request_Id="one") for n in range(2)][1],
     "request-invalid": lambda c: get(c, "y?version=one"),
     "revision-mismatch": lambda c: commit(c, {"op": "delete", "service": "y"}, expected_revision=1),
