@@ -109,6 +109,7 @@ def serve(settings: Settings) -> None:
             is_streamed=is_git_path,
             answerers=make_watches(service, instance.access, settings),
             rates=rates,
+            turns=service.turns,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )

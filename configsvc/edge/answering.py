@@ -57,7 +57,7 @@ class Answering:
         try:
             await answer
         except Refused as refused:
-            await self._refuse(refused.problem)
+            await self._refuse(refused.problem, is_read=refused.is_read)
         except ClientGone:
             self._refusals.log(self._scope, CLIENT_GONE_STATUS, self._started_s)
         except asyncio.CancelledError:
@@ -67,13 +67,13 @@ class Answering:
             _log.exception("%s %s failed", self._scope["method"], ascii(self._scope["path"]))
             await self._refuse(http_problem(500))
 
-    async def _refuse(self, problem: Problem) -> None:
+    async def _refuse(self, problem: Problem, *, is_read: bool = False) -> None:
         """Answer in the application's place, unless it has begun to: then the server cuts the connection."""
         if self.is_started:
             return
         rendered = self._refusals.render(problem, self._scope["path"])
-        # Closed, since the rest of the body is not read.
-        head = [*raw_headers(rendered.headers), (b"connection", b"close")]
+        # Closed where the rest of the body is not read.
+        head = [*raw_headers(rendered.headers), *([] if is_read else [(b"connection", b"close")])]
         await self.send({"type": "http.response.start", "status": rendered.status, "headers": head})
         await self.send({"type": "http.response.body", "body": rendered.body})
         self._refusals.log(self._scope, rendered.status, self._started_s)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from configsvc.api.problems import http_problem
+from configsvc.core.errors import GitBusy
 from configsvc.edge.answering import Answering
 from configsvc.edge.asgi_types import Receive, Scope, Send
 from configsvc.edge.exchange import SLICE_BYTES, Exchange
+from configsvc.edge.pools import Pool, write_pool
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.edge.request_body import (
     BodyBudget,
@@ -25,9 +26,15 @@ from configsvc.edge.request_body import (
     WholeBody,
     stated_length,
 )
+from configsvc.service.turns import Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+PROBE_THREADS = 2
+MAX_WAITING_PROBES = 64
+MAX_WAITING_STREAMS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,12 @@ class BridgeLimits:
     """Bounds of a bridge.
 
     Args:
-        threads: Requests that compute at one time.
+        threads: Reads that compute at one time.
+        write_threads: The same for all else: what changes something, or is sent to be judged.
         stream_threads: The same for requests whose body is streamed.
+        max_waiting_reads: Reads that wait for a thread.
+        max_waiting_writes: The same for all else.
+        probes: Paths that have threads of their own, since they tell how the server does.
         max_body_bytes: Largest body, unless it is streamed.
         larger_bodies: Paths whose bodies may be larger, and how large.
         max_buffered_bytes: Most bytes of such bodies held at one time.
@@ -45,7 +56,11 @@ class BridgeLimits:
     """
 
     threads: int = 32
+    write_threads: int = 32
     stream_threads: int = 8
+    max_waiting_reads: int = 4096
+    max_waiting_writes: int = 512
+    probes: frozenset[str] = frozenset()
     max_body_bytes: int = 1 << 20
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     max_buffered_bytes: int = 64 << 20
@@ -63,6 +78,7 @@ class WsgiBridge:
     Args:
         is_streamed: Tells for a path whether the application reads the body
             itself, as it comes and without a limit here.
+        turns: Of writes at computing; None: all compute when they like.
     """
 
     def __init__(
@@ -72,14 +88,18 @@ class WsgiBridge:
         refusals: Refusals,
         limits: BridgeLimits,
         is_streamed: Callable[[str], bool] = _never,
+        turns: Turns | None = None,
     ) -> None:
         self.budget = BodyBudget(limits.max_buffered_bytes)
         self._app = app
         self._refusals = refusals
         self._limits = limits
         self._is_streamed = is_streamed
-        self._pool = ThreadPoolExecutor(limits.threads, "wsgi")
-        self._stream_pool = ThreadPoolExecutor(limits.stream_threads, "wsgi-stream")
+        self._reads = Pool("reads", limits.threads, limits.max_waiting_reads)
+        self._writes = write_pool(limits.write_threads, limits.max_waiting_writes, turns)
+        self._probes = Pool("probes", PROBE_THREADS, MAX_WAITING_PROBES)
+        self._streams = Pool("git", limits.stream_threads, MAX_WAITING_STREAMS, GitBusy)
+        self.pools = (self._reads, self._writes, self._probes, self._streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,8 +110,13 @@ class WsgiBridge:
 
     def close(self) -> None:
         """Start nothing more; threads under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._stream_pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self.pools:
+            pool.close()
+
+    def _pool_of(self, scope: Scope) -> Pool:
+        if scope["path"] in self._limits.probes:
+            return self._probes
+        return self._reads if scope["method"] in READS else self._writes
 
     async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         limits = self._limits
@@ -100,7 +125,7 @@ class WsgiBridge:
         answering = Answering(scope, send, self._refusals)
         exchange = Exchange(
             self._app,
-            self._pool,
+            self._pool_of(scope),
             scope,
             receive,
             answering.send,
@@ -122,7 +147,7 @@ class WsgiBridge:
         answering = Answering(scope, send, self._refusals)
         exchange = Exchange(
             self._app,
-            self._stream_pool,
+            self._streams,
             scope,
             receive,
             answering.send,

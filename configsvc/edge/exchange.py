@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from configsvc.edge.asgi_types import Message, Receive, Scope, Send, raw_headers
 from configsvc.edge.environ import make_environ
+from configsvc.edge.pools import Pool
 from configsvc.edge.request_body import ClientGone
 from configsvc.edge.wsgi_call import WsgiCall
 
@@ -36,7 +36,7 @@ class Exchange:
     """
 
     app: WSGIApplication
-    pool: ThreadPoolExecutor
+    pool: Pool
     scope: Scope
     receive: Receive
     send: Send
@@ -48,8 +48,10 @@ class Exchange:
         """Call the application and send its answer; its iterable is closed in any case.
 
         Raises:
+            Refused: Too many wait for a thread.
             ClientGone: The client hung up or stopped reading.
         """
+        self.pool.check_room(is_read=self.is_body_complete())
         call = WsgiCall(self.app, make_environ(self.scope, body))
         try:
             chunk = await self._step(call, call.start)

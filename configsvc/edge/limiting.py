@@ -8,6 +8,7 @@ from configsvc.api.rates import COUNTED, is_counted_path
 from configsvc.core.errors import RateExceeded
 from configsvc.edge.asgi_types import Scope
 from configsvc.edge.refusals import Refused
+from configsvc.edge.request_body import stated_length
 
 
 class Limiting:
@@ -32,7 +33,8 @@ class Limiting:
             try:
                 self._rates.check(address, next(iter(_all(scope, b"authorization")), None))
             except RateExceeded as error:
-                raise Refused(problem_of(error)) from error
+                is_read = stated_length(scope["headers"]) == 0
+                raise Refused(problem_of(error), is_read=is_read) from error
 
 
 def _all(scope: Scope, name: bytes) -> list[str]:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
 from configsvc.api import headers
 from configsvc.api.access_log import log_access
-from configsvc.api.problems import Problem, Rendered, render
+from configsvc.api.problems import SEED_PATH, Problem, Rendered, is_seed_path, render
 from configsvc.edge.asgi_types import Scope
 
 
 class Refused(Exception):
-    """A request goes no further; `problem` is why."""
+    """A request goes no further.
 
-    def __init__(self, problem: Problem) -> None:
+    Args:
+        problem: Why.
+        is_read: The request was read to its end, so that the next one may come on the same connection.
+    """
+
+    def __init__(self, problem: Problem, *, is_read: bool = False) -> None:
         super().__init__(problem.message)
         self.problem = problem
+        self.is_read = is_read
+
+
+@functools.lru_cache(maxsize=256)
+def _rendered(problem: Problem, is_seed: bool) -> Rendered:
+    """Return what `render` does, made once: under load the same is refused a thousand times a second."""
+    return render(problem, SEED_PATH if is_seed else "")
 
 
 class Refusals:
@@ -31,7 +44,7 @@ class Refusals:
 
     def render(self, problem: Problem, path: str) -> Rendered:
         """Return the complete answer, but for `Date` and `Connection`."""
-        rendered = render(problem, path)
+        rendered = render(problem, path) if problem.details else _rendered(problem, is_seed_path(path))
         added = (
             (headers.REVISION, str(self._revision())),
             *headers.SECURITY,

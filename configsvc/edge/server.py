@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from configsvc.access.rates import RateLimits
+from configsvc.api.rates import PROBES
 from configsvc.api.v1.paths import COMMITS_PATH
 from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi import EdgeApp
@@ -22,6 +23,7 @@ from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
 from configsvc.edge.refusals import Refusals
 from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
 from configsvc.edge.wire import Wire, WireProtocol
+from configsvc.service.turns import Turns
 from configsvc.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def make_server(
     answerers: Sequence[Answerer] = (),
     hot: HotAnswerer | None = None,
     rates: RateLimits | None = None,
+    turns: Turns | None = None,
 ) -> Server:
     """Return a server for `app`, to be run with its sockets.
 
@@ -76,6 +79,7 @@ def make_server(
         is_streamed: See `WsgiBridge`.
         answerers: Asked in turn before a request goes to `app`.
         hot: Asked after them; None: `app` answers all reads.
+        turns: See `WsgiBridge`.
         rates: Counts each request, once; None: nobody is limited.
 
     Raises:
@@ -83,7 +87,8 @@ def make_server(
     """
     tls = tls_context(settings)
     refusals = Refusals(revision)
-    bridge = WsgiBridge(app, refusals=refusals, limits=_bridge_limits(settings), is_streamed=is_streamed)
+    limits = _bridge_limits(settings)
+    bridge = WsgiBridge(app, refusals=refusals, limits=limits, is_streamed=is_streamed, turns=turns)
     if hot is not None:
         hot.hand_on_to(bridge)
         answerers = (*answerers, hot)
@@ -124,6 +129,10 @@ def _protocol(
 def _bridge_limits(settings: Settings) -> BridgeLimits:
     return BridgeLimits(
         threads=settings.threads,
+        write_threads=settings.write_threads,
+        max_waiting_reads=settings.max_queued_reads,
+        max_waiting_writes=settings.max_queued_writes,
+        probes=PROBES,
         # Each git process may hold a thread while it computes; the others refuse what comes on top.
         stream_threads=settings.git_processes + SPARE_STREAM_THREADS,
         max_body_bytes=settings.max_document_bytes,

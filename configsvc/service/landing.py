@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from configsvc.core.changes import Author, Outcome, Plan
 from configsvc.core.errors import OutcomeUnknown, WriteFailed
+from configsvc.service.turns import Turns
 from configsvc.store.base import ConfigStore, PlanAgain, View, Write
 
 WRITE_TIMEOUT_S = 60.0
@@ -21,9 +23,18 @@ PatientPlan = Callable[[View, bool], Plan]
 
 
 def land(
-    store: ConfigStore, plan: PatientPlan, author: Author, request_id: str | None = None, digest: str = ""
+    store: ConfigStore,
+    plan: PatientPlan,
+    author: Author,
+    request_id: str | None = None,
+    digest: str = "",
+    *,
+    turns: Turns | None = None,
 ) -> Outcome:
     """Return what came of a write; see `Write` for the arguments.
+
+    Args:
+        turns: A turn that this thread has is lent to others while it waits.
 
     Raises:
         ConfigError: The plan or the store refused it.
@@ -39,7 +50,8 @@ def land(
     while time.monotonic() < give_up_at:
         future = store.submit(Write(planned, author, request_id, digest))
         try:
-            return future.result(timeout=WRITE_TIMEOUT_S)
+            with contextlib.nullcontext() if turns is None else turns.lent():
+                return future.result(timeout=WRITE_TIMEOUT_S)
         except PlanAgain:
             continue
         except FutureTimeoutError:

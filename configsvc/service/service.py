@@ -33,6 +33,7 @@ from configsvc.service.effects import known_meta, read_meta
 from configsvc.service.landing import land
 from configsvc.service.planning import Grounds, Planner
 from configsvc.service.staging import Staged
+from configsvc.service.turns import Turns
 from configsvc.store.base import ConfigStore, Entry, Snapshot, StoreStatus, View
 from configsvc.store.objects import object_id
 from configsvc.validation.conformance import SchemaGate, places_of, schema_files
@@ -88,6 +89,7 @@ class ConfigService:
     Args:
         gate: Holds documents to schemas; None: they are held to none.
         editor: Edits large texts; None: the asking thread does.
+        turns: Lent to others while a write waits to land.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class ConfigService:
         gate: SchemaGate | None = None,
         editor: Editor | None = None,
         bounds: Bounds = DEFAULT_BOUNDS,
+        turns: Turns | None = None,
     ) -> None:
+        self.turns = turns or Turns()
         self.bounds = bounds
         self._store = store
         self._gate = gate
@@ -228,7 +232,14 @@ class ConfigService:
         try:
             if ask.dry_run:
                 return self._preview(planner)
-            outcome = land(self._store, planner.plan, ask.author, ask.request_id, digest_of(changes))
+            outcome = land(
+                self._store,
+                planner.plan,
+                ask.author,
+                ask.request_id,
+                digest_of(changes),
+                turns=self.turns,
+            )
         except PreconditionFailed as error:
             explain(error, changes, self._store.snapshot())
             raise

@@ -69,7 +69,10 @@ class Settings:
     max_expanded_bytes: Annotated[
         int, integer(2, 256 * MIB), "Most text in a document, in bytes, its aliases resolved."
     ] = DEFAULT_BOUNDS.max_expanded_bytes
-    threads: Annotated[int, integer(1, 256), "Threads that answer requests."] = 32
+    threads: Annotated[int, integer(1, 256), "Threads that answer reads."] = 32
+    write_threads: Annotated[int, integer(1, 256), "Threads that answer writes."] = 32
+    max_queued_reads: Annotated[int, _COUNT, "Most reads that wait for a thread; 503 beyond."] = 4096
+    max_queued_writes: Annotated[int, _COUNT, "Most writes that wait for a thread; 503 beyond."] = 512
     git_processes: Annotated[int, integer(1, 256), "Clones and pushes at one time; 503 beyond."] = 8
     git_timeout_s: Annotated[float, seconds(1, 86_400), "Seconds that a clone or a push may take."] = 900.0
     max_push_bytes: Annotated[int, integer(KIB, 16_384 * MIB), "Largest push, in bytes, as it is sent."] = (
