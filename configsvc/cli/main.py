@@ -40,6 +40,7 @@ COMMANDS = {
     "check": CommandPlace("configsvc.cli.check", "Judge a working tree or commits as the server would."),
     "get": CommandPlace("configsvc.cli.get", "Print a document, or list the services."),
     "put": CommandPlace("configsvc.cli.put", "Create or replace a document."),
+    "edit": CommandPlace("configsvc.cli.edit", "Edit a document in your editor."),
     "patch": CommandPlace("configsvc.cli.patch", "Change part of a document."),
     "delete": CommandPlace("configsvc.cli.delete", "Delete a service that is disabled."),
     "enable": CommandPlace("configsvc.cli.enabling", "Guard a service against deletion.", "enable"),
@@ -48,6 +49,8 @@ COMMANDS = {
     "log": CommandPlace("configsvc.cli.log", "Show who changed what and when."),
     "rollback": CommandPlace("configsvc.cli.rollback", "Make an old version the newest again."),
     "validate": CommandPlace("configsvc.cli.validate", "Judge a document without writing it."),
+    "import": CommandPlace("configsvc.cli.importing", "Put the documents of a folder or an archive."),
+    "export": CommandPlace("configsvc.cli.exporting", "Write documents to a folder or an archive."),
     "token": CommandPlace("configsvc.cli.token", "Make, list, rotate and revoke tokens of principals."),
     "doctor": CommandPlace("configsvc.cli.doctor", "Check git, the repository and its settings."),
 }

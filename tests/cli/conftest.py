@@ -20,9 +20,10 @@ class Called:
         self._capsys = capsys
         self.out = self.err = ""
 
-    def __call__(self, *arguments: object, stdin: str = "") -> int:
+    def __call__(self, *arguments: object, stdin: str | bytes = "") -> int:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
         self._monkeypatch.setattr(sys, "argv", ["configsvc", *map(str, arguments)])
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
         code = run()
         self.out, self.err = self._capsys.readouterr()
         assert "Traceback" not in self.err
@@ -57,7 +58,7 @@ class On:
         self.at = at
         self._call = call
 
-    def __call__(self, command: str, *arguments: object, stdin: str = "") -> int:
+    def __call__(self, command: str, *arguments: object, stdin: str | bytes = "") -> int:
         return self._call(command, *self.at.options, *arguments, stdin=stdin)
 
     @property

@@ -1,0 +1,1 @@
+"""Documents in folders and tar archives: read for an import, written by an export."""
