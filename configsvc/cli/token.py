@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from configsvc.access.credentials import make_token, token_hash
-from configsvc.assembly import answer_noted, open_instance
-from configsvc.core.errors import RequestInvalid
+from configsvc.cli.options import opened, target_options
+from configsvc.cli.target.choosing import Where
+from configsvc.cli.target.protocol import Target
+from configsvc.cli.target.url import UrlTarget
+from configsvc.client import Client, Principal, PrincipalWritten
 from configsvc.core.principals import ROLES, format_time, parse_time
-from configsvc.door import ask_door, unix_author
-from configsvc.settings import load_settings
-from configsvc.store.repository import git_dir_of
 
+TEXTS = ("description", "email", "unix_user")
 DAY_S = 86_400
 MAX_DAYS = 3650
 DEFAULT_OVERLAP_DAYS = 7.0
@@ -27,15 +29,10 @@ def command() -> None:
     """Make, list, rotate and revoke the tokens by which principals are known.
 
     A principal is a file in the repository, .configsvc/principals/NAME.yaml, with its roles and the
-    hashes of its tokens; each of these commands makes one commit.  Works while the server runs and while it
-    does not, for whoever may write the repository's files.
+    hashes of its tokens; each of these commands makes one commit.  On a server it takes an admin's token.
+    On a repository of this machine it works while the server runs and while it does not, for whoever may
+    write its files.  A token that is made is never sent: the server gets its hash.
     """
-
-
-def _place(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where the principals are."""
-    function = click.option("--url", help="Server to ask instead.")(function)
-    return click.option("--repo", help="Git working tree that holds the configs.")(function)
 
 
 def _expires(function: Callable[..., None]) -> Callable[..., None]:
@@ -55,14 +52,13 @@ def _expires(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--email", default="", help="Address that git's history gives its commits.")
 @click.option("--unix-user", default="", help="User of the server's machine who acts as it.")
 @_expires
-@_place
+@target_options
 def create(
     name: str,
     role: str,
     paths: tuple[str, ...],
     expires: float | None,
-    repo: str | None,
-    url: str | None,
+    where: Where,
     **texts: str,
 ) -> None:
     """Make the principal NAME; the last line printed is its token.
@@ -78,7 +74,7 @@ def create(
         "token": _kept(token, expires),
         **texts,
     }
-    answer = _ask(request, repo, url)
+    answer = _ask(request, where)
     click.echo(f"made principal {name} (revision {answer['revision']})")
     click.echo(token)
 
@@ -94,12 +90,12 @@ def create(
     help="Days that the tokens so far are still accepted; 0 ends them now.",
 )
 @_expires
-@_place
-def rotate(name: str, overlap: float, expires: float | None, repo: str | None, url: str | None) -> None:
+@target_options
+def rotate(name: str, overlap: float, expires: float | None, where: Where) -> None:
     """Give the principal NAME another token; the last line printed is the new one."""
     token = make_token()
     request = {"act": "rotate", "name": name, "token": _kept(token, expires), "overlap_s": overlap * DAY_S}
-    answer = _ask(request, repo, url)
+    answer = _ask(request, where)
     click.echo(f"made another token of {name} (revision {answer['revision']})")
     click.echo(token)
 
@@ -107,19 +103,19 @@ def rotate(name: str, overlap: float, expires: float | None, repo: str | None, u
 @command.command("revoke")
 @click.argument("name")
 @click.option("--token", "token_id", default="", metavar="ID", help="Only the token with this id, as listed.")
-@_place
-def revoke(name: str, token_id: str, repo: str | None, url: str | None) -> None:
+@target_options
+def revoke(name: str, token_id: str, where: Where) -> None:
     """Remove the principal NAME, or one of its tokens; it is refused from the next request on."""
-    answer = _ask({"act": "revoke", "name": name, "token_id": token_id}, repo, url)
+    answer = _ask({"act": "revoke", "name": name, "token_id": token_id}, where)
     what = f"token {token_id} of {name}" if token_id else f"principal {name}"
     click.echo(f"revoked {what} (revision {answer['revision']})")
 
 
 @command.command("list")
-@_place
-def list_(repo: str | None, url: str | None) -> None:
+@target_options
+def list_(where: Where) -> None:
     """List the principals with their roles and the ids of their tokens."""
-    principals = _ask({"act": "list"}, repo, url)["principals"]
+    principals = _ask({"act": "list"}, where)["principals"]
     assert isinstance(principals, list)
     if not principals:
         click.echo("no principals: everyone who reaches the server may do everything")
@@ -149,13 +145,69 @@ def _kept(token: str, expires: float | None) -> dict[str, str]:
     return kept if expires is None else kept | {"expires": format_time(now_s + expires * DAY_S)}
 
 
-def _ask(request: Mapping[str, object], repo: str | None, url: str | None) -> Mapping[str, object]:
-    """Return what the server that holds the repository answers, or the repository itself when none runs."""
-    if url is not None:
-        raise RequestInvalid(
-            "--url: principals cannot be changed over HTTP yet (expected: --repo, on the server's machine)"
-        )
-    settings = load_settings({} if repo is None else {"repo": repo}, os.environ)
+def _ask(request: Mapping[str, Any], where: Where) -> Mapping[str, Any]:
+    """Return what came of a request: on a server, through the door of one that runs here, or here."""
+    with opened(where, or_default=True) as target:
+        if isinstance(target, UrlTarget):
+            return _ask_server(target, request)
+        return _ask_repository(target, request)
+
+
+def _ask_server(client: Client, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    name, token = request.get("name", ""), request.get("token", {})
+    match request["act"]:
+        case "create":
+            texts: dict[str, Any] = {
+                key: request[key] or None for key in ("description", "email", "unix_user")
+            }
+            changed = client.create_principal(name, request["roles"], _hash(token), **_dates(token), **texts)
+        case "rotate":
+            overlap_s = request["overlap_s"]
+            changed = client.rotate_token(name, _hash(token), overlap_s=overlap_s, **_dates(token))
+        case "revoke" if request["token_id"]:
+            changed = client.revoke_token(name, request["token_id"])
+        case "revoke":
+            changed = client.delete_principal(name)
+        case _:
+            return {"principals": [_as_members(principal) for principal in _all(client)]}
+    assert isinstance(changed, PrincipalWritten)
+    return asdict(changed)
+
+
+def _all(client: Client) -> Iterator[Principal]:
+    cursor = None
+    while True:
+        page = client.list_principals(cursor=cursor)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _as_members(principal: Principal) -> dict[str, Any]:
+    """Return a principal as the door tells of it."""
+    members = asdict(principal)
+    if not principal.problem:
+        members.pop("problem")
+    return members
+
+
+def _hash(token: Mapping[str, str]) -> str:
+    return token["sha256"]
+
+
+def _dates(token: Mapping[str, str]) -> dict[str, Any]:
+    return {key: token[key] for key in ("created", "expires") if key in token}
+
+
+def _ask_repository(target: Target, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    from configsvc.assembly import answer_noted, open_instance
+    from configsvc.cli.target.path import PathTarget
+    from configsvc.door import ask_door, unix_author
+    from configsvc.store.repository import git_dir_of
+
+    assert isinstance(target, PathTarget)
+    settings = target.settings
     answer = ask_door(git_dir_of(settings.repo.absolute()), {"do": "principals", **request})
     if answer is not None:
         return answer

@@ -17,6 +17,7 @@ from configsvc.settings import Settings
 from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import git_dir_of
 from tests.cli.conftest import Called
+from tests.end_to_end.serving import QUIET, serving
 from tests.store.gitrepo import git
 
 pytestmark = pytest.mark.slow
@@ -83,6 +84,36 @@ def test_a_life_of_principals_with_and_without_a_server(call: Called, repo: Path
     assert who(repo, new) is None
 
 
+def test_a_life_of_principals_on_a_server(
+    call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path / "repo", *QUIET) as server:
+
+        def made(*arguments: str) -> str:
+            assert call("token", *arguments, "--url", server.url) == 0, call.err
+            return call.out.splitlines()[-1]
+
+        admin = made("create", "admin", "--role", "admin", "--path", "**")
+        assert call("token", "list", "--url", server.url) == 7
+        assert "credential: none" in call.err
+        monkeypatch.setenv("CONFIGSVC_TOKEN", admin)
+        first = made(
+            "create", "bot", "--role", "writer", "--path", "a/**", "--expires", "30", "--email", "b@x.y"
+        )
+        second = made("rotate", "bot", "--overlap", "1")
+        made("list")
+        assert "bot\n  writer on a/**\n" in call.out
+        assert [token_hash(token)[:8] in call.out for token in (first, second)] == [True, True]
+        assert call.out.count("expires 20") == 1
+        made("revoke", "bot", "--token", token_hash(first)[:8])
+        made("revoke", "bot")
+        assert call("token", "revoke", "bot", "--url", server.url) == 3
+        assert call("token", "revoke", "admin", "--url", server.url) == 4
+        made("list")
+        assert "bot" not in call.out
+        assert git(tmp_path / "repo", "log", "-1", "--format=%an").strip() == "admin"
+
+
 def test_a_rotation_without_overlap_ends_the_old_token(call: Called, repo: Path) -> None:
     old = make(call, repo, "admin", "admin", "**")
     assert call("token", "rotate", "admin", "--overlap", "0", "--repo", repo) == 0
@@ -101,7 +132,7 @@ def test_a_rotation_without_overlap_ends_the_old_token(call: Called, repo: Path)
         (["create", "bot", "--role", "admin", "--path", "**", "--email", "x"], 2, "email: another value"),
         (["rotate", "bot"], 3, "principal: bot does not exist"),
         (["revoke", "bot"], 3, "principal: bot does not exist"),
-        (["list", "--url", "http://localhost"], 2, "--url: "),
+        (["list", "--url", "http://localhost"], 2, "--url: is given with --repo"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_line(

@@ -74,6 +74,11 @@ class PathTarget:
         self._is_holding = False
 
     @property
+    def settings(self) -> Settings:
+        """Those that it was made with."""
+        return self._settings
+
+    @property
     def place(self) -> str:
         """The repository's folder."""
         return str(self._root)
