@@ -1,4 +1,4 @@
-"""A client of the HTTP API: typed calls, retries, several servers, reads of one's own writes.
+"""A client of the HTTP API: typed calls, retries, several servers, reads of one's own writes, live configs.
 
 Imports `configsvc.core` and nothing else of the project; httpx is loaded when
 the first client is made.
@@ -6,7 +6,16 @@ the first client is made.
 
 from configsvc.client.async_client import AsyncClient
 from configsvc.client.client import Client
-from configsvc.client.failures import AnswerInvalid, ClientClosed, NoAnswer, Refused
+from configsvc.client.failures import (
+    AnswerInvalid,
+    BindingFailed,
+    ClientClosed,
+    NoAnswer,
+    NotReady,
+    Refused,
+)
+from configsvc.client.live.config import AsyncLiveConfig, Change, LiveConfig, Status
+from configsvc.client.live.options import LiveOptions
 from configsvc.client.messages import Answer, Request
 from configsvc.client.results import (
     Commit,
@@ -36,13 +45,17 @@ from configsvc.client.results import (
     Written,
 )
 from configsvc.client.retrying import Retries
-from configsvc.client.transport import AsyncTransport, Timeouts, Transport
+from configsvc.client.transport import AsyncStream, AsyncTransport, Stream, Timeouts, Transport
 
 __all__ = [
     "Answer",
     "AnswerInvalid",
     "AsyncClient",
+    "AsyncLiveConfig",
+    "AsyncStream",
     "AsyncTransport",
+    "BindingFailed",
+    "Change",
     "Client",
     "ClientClosed",
     "Commit",
@@ -54,9 +67,12 @@ __all__ = [
     "DocumentText",
     "DryRun",
     "FileDiff",
+    "LiveConfig",
+    "LiveOptions",
     "Meta",
     "MetaWritten",
     "NoAnswer",
+    "NotReady",
     "Page",
     "Principal",
     "PrincipalWritten",
@@ -68,6 +84,8 @@ __all__ = [
     "SchemaWritten",
     "ServerInfo",
     "ServiceVersion",
+    "Status",
+    "Stream",
     "Timeouts",
     "TokenInfo",
     "Transport",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 from configsvc.client import calls, principals
 from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
-from configsvc.client.failures import NoAnswer
+from configsvc.client.failures import ClientClosed, NoAnswer
+from configsvc.client.live.config import AsyncLiveConfig
+from configsvc.client.live.configs import AsyncLiveConfigs
+from configsvc.client.live.options import LiveOptions
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import AsyncTransport, Timeouts
 
@@ -36,6 +39,7 @@ class AsyncClient:
         base_url: Where the server is, such as `http://localhost:5000`, or several such, best first.
         token: The principal's; None for an open server.
         transport: In place of httpx; closed together with the client.
+        live: How its live configs follow the server.
     """
 
     def __init__(
@@ -46,10 +50,12 @@ class AsyncClient:
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         transport: AsyncTransport | None = None,
+        live: LiveOptions | None = None,
     ) -> None:
         urls = [base_url] if isinstance(base_url, str) else base_url
         self._exchange = Exchange(Endpoints(urls), retries or Retries(), token)
         self._transport = transport or _default_transport(timeouts or Timeouts())
+        self._live = AsyncLiveConfigs(self._exchange, self._transport, live or LiveOptions(), self._run_with)
 
     server_info = _awaited(calls.server_info)
     list_configs = _awaited(calls.list_configs)
@@ -80,6 +86,29 @@ class AsyncClient:
     delete_principal = _awaited(principals.delete_principal)
     revoke_token = _awaited(principals.revoke_token)
 
+    @overload
+    async def config(
+        self, service: str, *, default: Mapping[str, Any] | None = None
+    ) -> AsyncLiveConfig[Mapping[str, Any]]: ...
+    @overload
+    async def config(
+        self, service: str, *, bind: type[T], default: T | None = None
+    ) -> AsyncLiveConfig[T]: ...
+    @overload
+    async def config(
+        self, service: str, *, bind: Callable[[Mapping[str, Any]], T], default: T | None = None
+    ) -> AsyncLiveConfig[T]: ...
+    async def config(
+        self, service: str, *, bind: Callable[..., Any] | None = None, default: Any = None
+    ) -> AsyncLiveConfig[Any]:
+        """Return a config that follows the server from now on; see `Client.config`.
+
+        All configs of a client are followed by one task over one connection.
+        """
+        if self._exchange.is_closed:
+            raise ClientClosed("client: closed (expected: open)")
+        return await self._live.make(service, bind, default)
+
     @property
     def min_revision(self) -> int:
         """Revision of this client's last write; it reads no older state any more."""
@@ -91,7 +120,10 @@ class AsyncClient:
         Raises:
             ConfigError: See `configsvc.client.failures`.
         """
-        steps = self._exchange.run(call)
+        return await self._run_with(call)
+
+    async def _run_with(self, call: Call[T], retries: Retries | None = None) -> T:
+        steps = self._exchange.run(call, retries)
         came: Came = None
         while True:
             try:
@@ -102,7 +134,8 @@ class AsyncClient:
             came = await self._take(step)
 
     async def close(self) -> None:
-        """Close the connections; any call after that raises ClientClosed."""
+        """Close the connections; any call after that raises ClientClosed, live configs stay as they are."""
+        await self._live.close()
         self._exchange.close()
         await self._transport.close()
 

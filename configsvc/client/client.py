@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 from configsvc.client import calls, principals
 from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
-from configsvc.client.failures import NoAnswer
+from configsvc.client.failures import ClientClosed, NoAnswer
+from configsvc.client.forking import renew_after_fork
+from configsvc.client.live.config import LiveConfig
+from configsvc.client.live.configs import LiveConfigs
+from configsvc.client.live.options import LiveOptions
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import Timeouts, Transport
 
@@ -36,6 +40,9 @@ class Client:
         base_url: Where the server is, such as `http://localhost:5000`, or several such, best first.
         token: The principal's; None for an open server.
         transport: In place of httpx; closed together with the client.
+        live: How its live configs follow the server.
+
+    In a forked process it goes on with connections, and a thread for its live configs, of its own.
     """
 
     def __init__(
@@ -46,10 +53,13 @@ class Client:
         timeouts: Timeouts | None = None,
         retries: Retries | None = None,
         transport: Transport | None = None,
+        live: LiveOptions | None = None,
     ) -> None:
         urls = [base_url] if isinstance(base_url, str) else base_url
         self._exchange = Exchange(Endpoints(urls), retries or Retries(), token)
         self._transport = transport or _default_transport(timeouts or Timeouts())
+        self._live = LiveConfigs(self._exchange, self._transport, live or LiveOptions(), self._run_with)
+        renew_after_fork(self)
 
     server_info = _blocking(calls.server_info)
     list_configs = _blocking(calls.list_configs)
@@ -80,6 +90,40 @@ class Client:
     delete_principal = _blocking(principals.delete_principal)
     revoke_token = _blocking(principals.revoke_token)
 
+    @overload
+    def config(
+        self, service: str, *, default: Mapping[str, Any] | None = None
+    ) -> LiveConfig[Mapping[str, Any]]: ...
+    @overload
+    def config(self, service: str, *, bind: type[T], default: T | None = None) -> LiveConfig[T]: ...
+    @overload
+    def config(
+        self, service: str, *, bind: Callable[[Mapping[str, Any]], T], default: T | None = None
+    ) -> LiveConfig[T]: ...
+    def config(
+        self, service: str, *, bind: Callable[..., Any] | None = None, default: Any = None
+    ) -> LiveConfig[Any]:
+        """Return a config that follows the server from now on.
+
+        Its first value is the server's; else the last good copy on this disk; else `default`; else there
+        is none until the server answers (`wait_ready`). All configs of a client are followed by one thread
+        over one connection.
+
+        Args:
+            bind: Type of the value: a dataclass, a TypedDict, a pydantic model, or a function from the
+                document that raises what it does not like. A version that does not fit is not adopted.
+                None: the document as it is, not to be changed.
+            default: The value while there is no other.
+
+        Raises:
+            NameInvalid: `service` is no name of a service.
+            TypeError: `bind` is no type that a document can have.
+            ClientClosed: The client was closed before.
+        """
+        if self._exchange.is_closed:
+            raise ClientClosed("client: closed (expected: open)")
+        return self._live.make(service, bind, default)
+
     @property
     def min_revision(self) -> int:
         """Revision of this client's last write; it reads no older state any more."""
@@ -91,7 +135,10 @@ class Client:
         Raises:
             ConfigError: See `configsvc.client.failures`.
         """
-        steps = self._exchange.run(call)
+        return self._run_with(call)
+
+    def _run_with(self, call: Call[T], retries: Retries | None = None) -> T:
+        steps = self._exchange.run(call, retries)
         came: Came = None
         try:
             while True:
@@ -101,9 +148,16 @@ class Client:
             return result
 
     def close(self) -> None:
-        """Close the connections; any call after that raises ClientClosed."""
+        """Close the connections; any call after that raises ClientClosed, live configs stay as they are."""
+        self._live.close()
         self._exchange.close()
         self._transport.close()
+
+    def renew(self) -> None:
+        """Begin anew in a forked process; called by itself there."""
+        self._exchange.renew()
+        self._transport.renew()
+        self._live.renew()
 
     def __enter__(self) -> Self:
         return self

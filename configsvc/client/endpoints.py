@@ -42,3 +42,7 @@ class Endpoints:
         """Count `url` as well."""
         with self._lock:
             self._ill_until[url] = 0.0
+
+    def renew(self) -> None:
+        """Let go of a lock that a thread of the parent process may hold, after a fork."""
+        self._lock = threading.Lock()

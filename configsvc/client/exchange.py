@@ -49,7 +49,7 @@ class Exchange:
     """
 
     def __init__(self, endpoints: Endpoints, retries: Retries, token: str | None) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._retries = retries
         self._auth: Mapping[str, str] = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._lock = threading.Lock()
@@ -61,12 +61,29 @@ class Exchange:
         """Revision of this client's last write; no older state is read any more."""
         return self._min_revision
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether all calls are refused."""
+        return self._is_closed
+
     def close(self) -> None:
         """Refuse all further calls."""
         self._is_closed = True
 
-    def run(self, call: Call[T]) -> Generator[Step, Came, T]:
+    def forget_writes(self) -> None:
+        """Read older states too: the history that was written to is no more."""
+        self._min_revision = 0
+
+    def renew(self) -> None:
+        """Let go of locks that a thread of the parent process may hold, after a fork."""
+        self._lock = threading.Lock()
+        self.endpoints.renew()
+
+    def run(self, call: Call[T], retries: Retries | None = None) -> Generator[Step, Came, T]:
         """Yield the steps of `call` and return its result.
+
+        Args:
+            retries: In place of the client's.
 
         Raises:
             ClientClosed: The client was closed before.
@@ -76,10 +93,11 @@ class Exchange:
         """
         if self._is_closed:
             raise ClientClosed("client: closed (expected: open)")
-        request = self._dressed(call.request)
+        retries = retries or self._retries
+        request = self.dressed(call.request)
         failures = 0
         while True:
-            base_url = self._endpoints.choose()
+            base_url = self.endpoints.choose()
             came = yield Send(base_url, request)
             error, wait_s = self._judged(base_url, came)
             if error is None:
@@ -87,16 +105,17 @@ class Exchange:
                 self._note(request, came)
                 return call.parse(came)
             failures += 1
-            if failures >= self._retries.attempts or wait_s is None or wait_s > self._retries.max_delay_s:
+            if failures >= retries.attempts or wait_s is None or wait_s > retries.max_delay_s:
                 raise error
-            yield Pause(self._retries.delay_s(failures, wait_s))
+            yield Pause(retries.delay_s(failures, wait_s))
 
-    def _dressed(self, request: Request) -> Request:
+    def dressed(self, request: Request) -> Request:
+        """Return a request with what all of this client have: credential, request id, least revision."""
         headers, params = {**request.headers, **self._auth}, dict(request.params)
         if request.is_write:
             headers["Config-Request-Id"] = secrets.token_hex(16)
         if request.takes_min_revision and self._min_revision:
-            wanted = max(self._min_revision, int(params.get("min_revision", "0")))
+            wanted = max(self._min_revision, int(str(params.get("min_revision", "0"))))
             params["min_revision"] = str(wanted)
         return replace(request, headers=headers, params=params)
 
@@ -105,19 +124,19 @@ class Exchange:
     ) -> tuple[NoAnswer | Refused | AnswerInvalid | None, float | None]:
         """Return the error, if it is one, and the least seconds until a retry (None: no retry)."""
         if not isinstance(came, Answer):
-            self._endpoints.failed(base_url)
+            self.endpoints.failed(base_url)
             return came or NoAnswer(f"{base_url}: nothing came back"), 0.0
         if came.status < 300 or came.status == 304:
-            self._endpoints.answered(base_url)
+            self.endpoints.answered(base_url)
             return None, None
         if came.status < 400:
             return AnswerInvalid(f"status: {came.status} (expected: no redirection)"), None
         error = refusal_of(came)
         if not is_transient(error):
             return error, None
-        self._endpoints.failed(base_url)
+        self.endpoints.failed(base_url)
         # Another server need not be waited for.
-        is_alone = len(self._endpoints.urls) == 1
+        is_alone = len(self.endpoints.urls) == 1
         waits = is_alone and not isinstance(error, ServiceClosed)
         return error, retry_after_s(came.headers.get("retry-after", "")) if waits else 0.0
 

@@ -6,6 +6,8 @@ ConfigError
   NoAnswer            no server answered in time
   AnswerInvalid       an answer that is not one of this API
   ClientClosed        the client was used after it was closed
+  NotReady            a live config has no value yet
+  BindingFailed       a document does not fit the type that it is bound to
 """
 
 from __future__ import annotations
@@ -32,6 +34,18 @@ class AnswerInvalid(ConfigError):
 
 class ClientClosed(ConfigError):
     code = "client-closed"
+
+
+class NotReady(ConfigError):
+    """Neither server, nor disk, nor a default had a value so far."""
+
+    code = "not-ready"
+
+
+class BindingFailed(ConfigError):
+    """A document that does not fit; `details` has the pointer and the message of each finding."""
+
+    code = "binding-failed"
 
 
 class Refused(ConfigError):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+
 import httpx
 
 from configsvc.client.failures import NoAnswer
@@ -13,7 +18,9 @@ class HttpxTransport:
     """Keeps connections open between requests."""
 
     def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
         self._client = httpx.Client(timeout=_timeout(timeouts))
+        self._of_the_parent: list[httpx.Client] = []
 
     def send(self, base_url: str, request: Request) -> Answer:
         """Return the answer, whatever its status.
@@ -22,20 +29,87 @@ class HttpxTransport:
             NoAnswer: There is none.
         """
         try:
-            response = self._client.send(_outgoing(self._client, base_url, request))
+            response = self._client.send(_outgoing(self._client, base_url, request, self._timeouts))
         except httpx.HTTPError as error:
             raise _no_answer(base_url, error) from error
-        return _answer(response)
+        return Answer(response.status_code, _headers(response), response.content)
+
+    def stream(self, base_url: str, request: Request) -> HttpxStream:
+        """Return the answer as soon as its head is there, whatever its status.
+
+        Raises:
+            NoAnswer: There is none.
+        """
+        try:
+            outgoing = _outgoing(self._client, base_url, request, self._timeouts)
+            response = self._client.send(outgoing, stream=True)
+        except httpx.HTTPError as error:
+            raise _no_answer(base_url, error) from error
+        return HttpxStream(base_url, response)
+
+    def renew(self) -> None:
+        """Begin without connections, after a fork."""
+        # Closing what the parent uses too would say goodbye in its name, over TLS at least.
+        self._of_the_parent.append(self._client)
+        self._client = httpx.Client(timeout=_timeout(self._timeouts))
 
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
 
 
+class HttpxStream:
+    """An answer whose body comes in pieces."""
+
+    def __init__(self, base_url: str, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = _headers(response)
+        self._base_url = base_url
+        self._response = response
+        self._parts = response.iter_raw()
+        network = response.extensions.get("network_stream")
+        self._socket = network.get_extra_info("socket") if network is not None else None
+        self._is_interrupted = False
+
+    def read(self) -> bytes:
+        """Wait for the next piece and return it; empty at the end, or when it was interrupted.
+
+        Raises:
+            NoAnswer: The connection broke, or was silent for too long.
+        """
+        try:
+            return next(self._parts, b"")
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            if self._is_interrupted:
+                return b""
+            raise _no_answer(self._base_url, error) from error
+
+    def interrupt(self) -> None:
+        """End the wait of the thread that reads."""
+        self._is_interrupted = True
+        if self._socket is not None:
+            # A close would not wake who waits in recv, and the method of a TLS socket of this name
+            # touches state of that thread: this one tells the kernel only.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def disown(self) -> None:
+        """Close this process's end of it, and not the connection, after a fork."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._socket.detach())
+
+    def close(self) -> None:
+        """Give back the connection."""
+        with contextlib.suppress(httpx.HTTPError, httpx.StreamError):
+            self._response.close()
+
+
 class AsyncHttpxTransport:
     """The same for coroutines."""
 
     def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
         self._client = httpx.AsyncClient(timeout=_timeout(timeouts))
 
     async def send(self, base_url: str, request: Request) -> Answer:
@@ -45,38 +119,83 @@ class AsyncHttpxTransport:
             NoAnswer: There is none.
         """
         try:
-            response = await self._client.send(_outgoing(self._client, base_url, request))
+            response = await self._client.send(_outgoing(self._client, base_url, request, self._timeouts))
         except httpx.HTTPError as error:
             raise _no_answer(base_url, error) from error
-        return _answer(response)
+        return Answer(response.status_code, _headers(response), response.content)
+
+    async def stream(self, base_url: str, request: Request) -> AsyncHttpxStream:
+        """Return the answer as soon as its head is there, whatever its status.
+
+        Raises:
+            NoAnswer: There is none.
+        """
+        try:
+            outgoing = _outgoing(self._client, base_url, request, self._timeouts)
+            response = await self._client.send(outgoing, stream=True)
+        except httpx.HTTPError as error:
+            raise _no_answer(base_url, error) from error
+        return AsyncHttpxStream(base_url, response)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
 
 
-def _timeout(timeouts: Timeouts) -> httpx.Timeout:
+class AsyncHttpxStream:
+    """The same for coroutines."""
+
+    def __init__(self, base_url: str, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = _headers(response)
+        self._base_url = base_url
+        self._response = response
+        self._parts = response.aiter_raw()
+
+    async def read(self) -> bytes:
+        """Wait for the next piece and return it; empty at the end.
+
+        Raises:
+            NoAnswer: The connection broke, or was silent for too long.
+        """
+        try:
+            return await anext(self._parts, b"")
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _no_answer(self._base_url, error) from error
+
+    async def close(self) -> None:
+        """Give back the connection."""
+        with contextlib.suppress(httpx.HTTPError, httpx.StreamError):
+            await self._response.aclose()
+
+
+def _timeout(timeouts: Timeouts, read_s: float | None = None) -> httpx.Timeout:
     return httpx.Timeout(
-        connect=timeouts.connect_s, read=timeouts.read_s, write=timeouts.write_s, pool=timeouts.pool_s
+        connect=timeouts.connect_s,
+        read=timeouts.read_s if read_s is None else read_s,
+        write=timeouts.write_s,
+        pool=timeouts.pool_s,
     )
 
 
-def _outgoing(client: httpx.Client | httpx.AsyncClient, base_url: str, request: Request) -> httpx.Request:
+def _outgoing(
+    client: httpx.Client | httpx.AsyncClient, base_url: str, request: Request, timeouts: Timeouts
+) -> httpx.Request:
     return client.build_request(
         request.method,
         base_url + request.path,
         params=dict(request.params),
         headers=dict(request.headers),
         content=request.body or None,
+        timeout=_timeout(timeouts, request.timeout_s),
     )
 
 
-def _answer(response: httpx.Response) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, response.content)
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _no_answer(base_url: str, error: httpx.HTTPError) -> NoAnswer:
+def _no_answer(base_url: str, error: Exception) -> NoAnswer:
     # The base URL may hold a password; httpx leaves that out of its own messages, and so do we.
     host = httpx.URL(base_url).netloc.decode()
     return NoAnswer(f"{host}: {type(error).__name__} (expected: an answer)")

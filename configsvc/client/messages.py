@@ -12,18 +12,20 @@ class Request:
 
     Args:
         path: Absolute, already escaped, without a query.
-        params: The query, not escaped.
+        params: The query, not escaped; a tuple stands for a parameter that is given more than once.
         is_write: Whether it may change something; such a request gets a request id.
         takes_min_revision: Whether the call knows the parameter `min_revision`.
+        timeout_s: Longest silence while an answer is awaited, in seconds; None: as the client has it.
     """
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     is_write: bool = False
     takes_min_revision: bool = False
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

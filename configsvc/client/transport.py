@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,56 @@ class Timeouts:
     pool_s: float = 5.0
 
 
+class Stream(Protocol):
+    """An answer whose body comes in pieces.  Read by one thread."""
+
+    @property
+    def status(self) -> int:
+        """Of the answer."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+
+    def read(self) -> bytes:
+        """Wait for the next piece and return it; empty at the end, or when it was interrupted.
+
+        Raises:
+            NoAnswer: The connection broke, or was silent for too long.
+        """
+
+    def interrupt(self) -> None:
+        """End the wait of the thread that reads; any thread may call it."""
+
+    def disown(self) -> None:
+        """Let go of it in a forked process; it stays as it is for the parent."""
+
+    def close(self) -> None:
+        """Give back the connection."""
+
+
+class AsyncStream(Protocol):
+    """The same for coroutines; who waits for `read` may be cancelled, and only closes it then."""
+
+    @property
+    def status(self) -> int:
+        """Of the answer."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+
+    async def read(self) -> bytes:
+        """Wait for the next piece and return it; empty at the end.
+
+        Raises:
+            NoAnswer: The connection broke, or was silent for too long.
+        """
+
+    async def close(self) -> None:
+        """Give back the connection."""
+
+
 class Transport(Protocol):
     """Sends a request to a server.  May be used by many threads at once."""
 
@@ -28,6 +79,16 @@ class Transport(Protocol):
             NoAnswer: There is none.
         """
 
+    def stream(self, base_url: str, request: Request) -> Stream:
+        """Return the answer as soon as its head is there, whatever its status.
+
+        Raises:
+            NoAnswer: There is none.
+        """
+
+    def renew(self) -> None:
+        """Let go of the connections, which are those of the parent process, after a fork."""
+
     def close(self) -> None:
         """Give back all connections."""
 
@@ -37,6 +98,13 @@ class AsyncTransport(Protocol):
 
     async def send(self, base_url: str, request: Request) -> Answer:
         """Return the answer, whatever its status.
+
+        Raises:
+            NoAnswer: There is none.
+        """
+
+    async def stream(self, base_url: str, request: Request) -> AsyncStream:
+        """Return the answer as soon as its head is there, whatever its status.
 
         Raises:
             NoAnswer: There is none.

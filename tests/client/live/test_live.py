@@ -1,0 +1,306 @@
+"""Live configs of threads, on a server in memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from configsvc.client import Change, Client, ClientClosed, LiveConfig, LiveOptions, NotReady
+from configsvc.core.errors import NameInvalid
+from configsvc.testing import FakeServer
+from tests.client.live.waiting import PATIENCE_S, eventually
+
+
+@dataclass(frozen=True)
+class Settings:
+    timeout_s: float
+    name: str = "api"
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer({"pay/api": {"timeout_s": 10}})
+
+
+@pytest.fixture
+def client(server: FakeServer) -> Iterator[Client]:
+    with server.client() as made:
+        yield made
+
+
+def on_disk(folder: Path) -> LiveOptions:
+    return LiveOptions(cache_dir=folder, first_delay_s=0.005, max_delay_s=0.02)
+
+
+def followed(server: FakeServer, config: LiveConfig[Settings]) -> list[Change[Settings]]:
+    """Return the list to which every change is added; there is a watch when this returns."""
+    changes: list[Change[Settings]] = []
+    config.on_change(changes.append)
+    eventually(lambda: config.status.is_connected)
+    return changes
+
+
+def test_the_first_value_is_the_servers(client: Client) -> None:
+    config = client.config("pay/api", bind=Settings)
+    assert config.value == Settings(10.0)
+    assert (config["timeout_s"], config.get("name"), config.version, config.source) == (10, None, 0, "server")
+    config.wait_ready(0.0, from_server=True)
+    with pytest.raises(KeyError):
+        config["name"]
+
+
+def test_a_change_is_adopted_and_told_with_what_changed(server: FakeServer, client: Client) -> None:
+    config = client.config("pay/api", bind=Settings)
+    changes = followed(server, config)
+    server.put("pay/api", {"timeout_s": 15, "name": "new"})
+    eventually(lambda: changes)
+    assert changes == [
+        Change("pay/api", Settings(10.0), Settings(15.0, "new"), 0, 1, ("/timeout_s", "/name"))
+    ]
+    assert (config.value, config.version, config.age_s) == (Settings(15.0, "new"), 1, 0.0)
+    assert config.value is config.value
+
+
+def test_a_version_that_does_not_fit_is_counted_and_not_adopted(
+    server: FakeServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = client.config("pay/api", bind=Settings)
+    changes = followed(server, config)
+    server.put("pay/api", {"timeout_s": "soon"})
+    eventually(lambda: config.status.refusals)
+    assert (config.value, config.version) == (Settings(10.0), 0)
+    assert "version 1 is not adopted: /timeout_s: a string (expected: a number)" in config.status.problem
+    assert "version 1 is not adopted" in caplog.text
+    server.put("pay/api", {"timeout_s": 7})
+    eventually(lambda: changes)
+    assert (config.value, config.version, config.status.problem) == (Settings(7.0), 2, "")
+    assert [change.version for change in changes] == [2]
+
+
+def test_an_outage_is_survived_and_ends_at_head_with_one_call(server: FakeServer, client: Client) -> None:
+    config = client.config("pay/api", bind=Settings)
+    changes = followed(server, config)
+    server.go_down()
+    eventually(lambda: not config.status.is_connected)
+    for number in range(20):
+        server.put("pay/api", {"timeout_s": number})
+    assert config.value == Settings(10.0)
+    assert (config.age_s or 0.0) > 0.0
+    server.come_up()
+    eventually(lambda: changes)
+    assert [(change.old_version, change.version) for change in changes] == [(0, 20)]
+    assert config.value == Settings(19.0)
+
+
+def test_a_burst_is_told_in_order_once_each_and_ends_at_head(server: FakeServer, client: Client) -> None:
+    config = client.config("pay/api", bind=Settings)
+    changes = followed(server, config)
+    for number in range(200):
+        server.put("pay/api", {"timeout_s": number})
+    eventually(lambda: config.version == 200 and changes and changes[-1].version == 200)
+    versions = [change.version for change in changes]
+    assert versions == sorted(set(versions))
+    assert all(later.old == before.new for before, later in pairwise(changes))
+
+
+def test_a_callback_that_raises_is_logged_and_the_others_are_called(
+    server: FakeServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = client.config("pay/api", bind=Settings)
+
+    @config.on_change
+    def broken(change: Change[Settings]) -> None:
+        raise RuntimeError("broken on purpose")
+
+    changes = followed(server, config)
+    server.put("pay/api", {"timeout_s": 1})
+    eventually(lambda: changes)
+    assert "broken on purpose" in caplog.text
+    config.forget(broken)
+    caplog.clear()
+    server.put("pay/api", {"timeout_s": 2})
+    eventually(lambda: len(changes) == 2)
+    assert "broken on purpose" not in caplog.text
+
+
+def test_a_callback_may_close_the_client_and_make_configs(server: FakeServer) -> None:
+    server.put("pay/other", {"n": 1})
+    client = server.client()
+    config = client.config("pay/api")
+    done = threading.Event()
+    seen: list[object] = []
+
+    def use(change: object) -> None:
+        seen.append(client.config("pay/other").value)
+        client.close()
+        done.set()
+
+    config.on_change(use)
+    server.put("pay/api", {"timeout_s": 1})
+    assert done.wait(PATIENCE_S)
+    assert seen == [{"n": 1}]
+    eventually(lambda: "configsvc-watch" not in [thread.name for thread in threading.enumerate()])
+
+
+def test_many_configs_have_one_watch_and_one_thread(server: FakeServer, client: Client) -> None:
+    names = [f"many/s{number}" for number in range(50)]
+    for name in names:
+        server.put(name, {"n": 0})
+    before = threading.active_count()
+    configs = [client.config(name) for name in names]
+    eventually(lambda: all(config.age_s == 0.0 for config in configs))
+    assert threading.active_count() == before + 1
+    assert server.watches == 1
+    for name in names:
+        server.put(name, {"n": 1})
+    eventually(lambda: all(config["n"] == 1 for config in configs))
+    assert server.watches == 1
+
+
+def test_a_config_that_comes_later_misses_nothing(server: FakeServer, client: Client) -> None:
+    followed(server, client.config("pay/api", bind=Settings))
+    server.put("zoo/api", {"n": 0})
+    config = client.config("zoo/api")
+    server.put("zoo/api", {"n": 1})
+    eventually(lambda: config["n"] == 1)
+    eventually(lambda: config.age_s == 0.0)
+    server.put("zoo/api", {"n": 2})
+    eventually(lambda: config["n"] == 2)
+
+
+def test_two_configs_of_one_service_are_bound_apart(server: FakeServer, client: Client) -> None:
+    typed, plain = client.config("pay/api", bind=Settings), client.config("pay/api")
+    server.put("pay/api", {"timeout_s": "x"})
+    eventually(lambda: plain["timeout_s"] == "x")
+    assert typed.value == Settings(10.0)
+    typed.close()
+    typed.close()
+    server.put("pay/api", {"timeout_s": 3})
+    eventually(lambda: plain["timeout_s"] == 3)
+    assert typed.value == Settings(10.0)
+
+
+def test_a_deleted_service_keeps_its_last_value_and_says_so(server: FakeServer, client: Client) -> None:
+    config = client.config("pay/api", bind=Settings)
+    changes = followed(server, config)
+    server.delete("pay/api")
+    eventually(lambda: config.status.problem)
+    assert config.status.problem == "deleted by version 1; the last value stays"
+    assert config.value == Settings(10.0)
+    server.put("pay/api", {"timeout_s": 11})
+    eventually(lambda: changes)
+    assert (changes[0].old_version, changes[0].version, config.status.problem) == (0, 2, "")
+
+
+def test_without_a_server_a_copy_a_default_or_nothing(
+    tmp_path: Path, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with server.client(live=on_disk(tmp_path)) as client:
+        config = client.config("pay/api", bind=Settings)
+        server.put("pay/api", {"timeout_s": 20})
+        eventually(lambda: config.version == 1)
+    server.go_down()
+    with server.client(live=on_disk(tmp_path)) as client:
+        config = client.config("pay/api", bind=Settings, default=Settings(0.0))
+        assert (config.value, config.source, config.version) == (Settings(20.0), "disk", 1)
+        assert config.age_s is not None
+        assert "pay/api: works from disk: version 1" in caplog.text
+        by_default = client.config("pay/new", bind=Settings, default=Settings(1.0))
+        assert (by_default.value, by_default["timeout_s"]) == (Settings(1.0), 1.0)
+        assert (by_default.source, by_default.version, by_default.age_s) == ("default", None, None)
+        nothing = client.config("pay/none", bind=Settings)
+        assert (nothing.source, nothing.version) == ("none", None)
+        for use in (lambda: nothing.value, lambda: nothing["x"], lambda: nothing.wait_ready(0.01)):
+            with pytest.raises(NotReady, match="ConnectError"):
+                use()
+        changes: list[Change[Settings]] = []
+        config.on_change(changes.append)
+        nothing.on_change(changes.append)
+        server.come_up()
+        config.wait_ready(PATIENCE_S, from_server=True)
+        server.put("pay/none", {"timeout_s": 5})
+        nothing.wait_ready(PATIENCE_S)
+        eventually(lambda: changes)
+    # What stood on disk is what the server has, so that there was nothing to tell.
+    assert [(change.service, change.old, change.old_version) for change in changes] == [
+        ("pay/none", None, None)
+    ]
+    assert config.source == "server"
+
+
+def test_a_copy_that_does_not_fit_any_more_is_passed_over(tmp_path: Path, server: FakeServer) -> None:
+    with server.client(live=on_disk(tmp_path)) as client:
+        client.config("pay/api")
+    server.go_down()
+    with server.client(live=on_disk(tmp_path)) as client:
+        config = client.config("pay/api", bind=dict[str, str], default={"a": "b"})
+        assert (config.value, config.source) == ({"a": "b"}, "default")
+
+
+def test_only_what_fits_is_kept_on_disk(tmp_path: Path, server: FakeServer) -> None:
+    with server.client(live=on_disk(tmp_path)) as client:
+        config = client.config("pay/api", bind=Settings)
+        server.put("pay/api", {})
+        eventually(lambda: config.status.refusals)
+    server.go_down()
+    with server.client(live=on_disk(tmp_path)) as client:
+        assert client.config("pay/api", bind=Settings).value == Settings(10.0)
+
+
+def test_a_full_disk_does_not_concern_the_config(
+    tmp_path: Path, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    with server.client(live=on_disk(tmp_path / "file")) as client:
+        config = client.config("pay/api", bind=Settings)
+        changes = followed(server, config)
+        for number in range(3):
+            server.put("pay/api", {"timeout_s": number})
+            eventually(lambda: len(changes) > number)  # noqa: B023 - called in this round only
+    assert len([each for each in caplog.records if "no copy is kept" in each.message]) == 1
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+def test_a_server_with_another_history_is_followed_from_there(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("configsvc.client.live.follower.UNREACHED_FOR_S", 0.0)
+    with server.client() as client:
+        for number in range(5):
+            server.put("pay/api", {"timeout_s": number})
+        config = client.config("pay/api", bind=Settings)
+        changes = followed(server, config)
+        client.put("pay/own", {"n": 1})
+        server.go_down()
+        server.restore({"pay/api": {"timeout_s": 99}})
+        server.come_up()
+        eventually(lambda: changes)
+        assert (config.value, config.version) == (Settings(99.0), 0)
+        server.put("pay/api", {"timeout_s": 100})
+        eventually(lambda: config.value == Settings(100.0))
+        assert [(change.old_version, change.version) for change in changes] == [(5, 0), (0, 1)]
+
+
+def test_closing_ends_the_thread_and_leaves_the_value(server: FakeServer) -> None:
+    client = server.client()
+    config = client.config("pay/api", bind=Settings)
+    client.close()
+    client.close()
+    assert "configsvc-watch" not in [thread.name for thread in threading.enumerate()]
+    assert server.watches == 0
+    assert config.value == Settings(10.0)
+    with pytest.raises(ClientClosed):
+        client.config("pay/api")
+
+
+def test_mistakes_are_told_at_once(client: Client) -> None:
+    with pytest.raises(NameInvalid):
+        client.config("../etc")
+    with pytest.raises(TypeError, match="expected: a dataclass"):
+        client.config("pay/api", bind=threading.Thread)
