@@ -19,7 +19,7 @@ def test_the_code_on_the_page_runs_and_prints_what_it_says(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     blocks = CODE.findall(PAGE.read_text(encoding="utf-8"))
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     with serving(tmp_path / "repo", *QUIET) as server:
         names: dict[str, object] = {"__name__": "page"}
         for block in blocks:
