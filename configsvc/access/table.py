@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from configsvc.core.errors import DocumentInvalid
+from configsvc.core.names import MAX_NAME_CHARS
 from configsvc.core.principals import ANYONE, Principal, Token
 from configsvc.documents.principals import PRINCIPAL_BOUNDS, hashes_in, parse_principal
 
@@ -104,7 +105,9 @@ class PrincipalTable:
         return found[0] if len(found) == 1 else None
 
     def remember(self, key: tuple[str, str], rank: int) -> None:
-        """Remember what was decided, as long as there is room."""
+        """Remember what was decided, as long as there is room; a path that is no service's is not kept."""
+        if len(key[1]) > MAX_NAME_CHARS:
+            return
         if len(self.roles) >= MAX_MEMORY:
             self.roles.clear()
         self.roles[key] = rank

@@ -52,7 +52,7 @@ class SeedApi:
     def get(self) -> Response:
         """Answer the newest document, one version of it, or the map of versions."""
         query = Query(request.query_string, ("service", "version"))
-        name, version = query.service(), query.version()
+        name, version = parse_service(query.service()), query.version()
         require(Action.READ, name)
         snapshot = self._service.snapshot()
         entry = self._service.find_entry(snapshot, name, version)

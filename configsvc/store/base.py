@@ -168,7 +168,7 @@ class Write:
         plan: Makes the exact edits from a view; raises `ConfigError` to
             refuse.  It may be called several times and must have no effects.
         author: Author of the commit.
-        request_id: Makes a repeat of this write happen once.
+        request_id: Makes a repeat of this write by the same author happen once.
         digest: Says what was asked; a repeat of the id with another digest is
             refused with `RequestIdReused`.
     """
@@ -177,6 +177,11 @@ class Write:
     author: Author
     request_id: str | None = None
     digest: str = ""
+
+    @property
+    def request_key(self) -> tuple[str, str] | None:
+        """Under which a repeat is known: an id is its asker's own; None without one."""
+        return None if self.request_id is None else (self.author.name, self.request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from configsvc.core.trees import FILE, PathChange
 from configsvc.store.base import Entry, Write
 from configsvc.store.objects import CommitObject, Objects, add_object
 from configsvc.store.reader import ObjectReader
-from configsvc.store.requests import Landing, RequestTable, request_trailers
+from configsvc.store.requests import Landing, RequestKey, RequestTable, request_trailers
 from configsvc.store.state import BatchState, Head, NotedView, StoreSnapshot, encode_path
 from configsvc.store.trees import Tree, edited
 from configsvc.store.versions import CommitChanges
@@ -98,7 +98,7 @@ class Draft:
         self._requests = requests
         self.committed_at = commit_time(clock(), base.head.committed_at)
         self._commits: list[CommitChanges] = []
-        self._landings: dict[str, Landing] = {}
+        self._landings: dict[RequestKey, Landing] = {}
 
     def take(self, pending: Pending | PendingLanding) -> None:
         """Add a write's commit or a push's, or note that it changes nothing.
@@ -119,9 +119,9 @@ class Draft:
             plan = pending.write.plan(self.state)
         outcome = self._commit(pending.write, plan)
         self.accepted.append((pending, outcome))
-        if pending.write.request_id is not None:
-            landing = Landing(pending.write.request_id, pending.write.digest, outcome)
-            self._landings[landing.request_id] = landing
+        key = pending.write.request_key
+        if key is not None:
+            self._landings[key] = Landing(*key, pending.write.digest, outcome)
 
     def batch(self) -> Batch | None:
         """Return what has to be made durable, None when no write changed anything."""
@@ -157,9 +157,10 @@ class Draft:
         return tuple(self._landings.values())
 
     def _known_outcome(self, write: Write) -> Outcome | None:
-        if write.request_id is None:
+        key = write.request_key
+        if key is None:
             return None
-        landing = self._landings.get(write.request_id) or self._requests.find(write.request_id)
+        landing = self._landings.get(key) or self._requests.find(key)
         if landing is None:
             return None
         if landing.digest != write.digest:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from configsvc.core.errors import RepositoryLocked, RepositoryUnusable
+from configsvc.core.names import PRINCIPALS_FOLDER
 from configsvc.store.edits import working_edits
 from configsvc.store.floors import FLOORS, floor_problem, library_version
 from configsvc.store.gitcommand import ADVISED_GIT, MIN_GIT, GitFailed, git, git_version
@@ -55,7 +57,7 @@ def diagnose(root: Path) -> Iterator[Finding]:
         return
     running = _is_running(git_dir)
     yield Finding(Level.OK, "server: running" if running else "server: not running")
-    for check in (_objects, _history, _branch, _settings, _edits, _folders):
+    for check in (_readers, _objects, _history, _branch, _settings, _edits, _folders):
         try:
             yield from check(root, git_dir)
         except (GitFailed, OSError) as error:
@@ -104,6 +106,15 @@ def _is_running(git_dir: Path) -> bool:
     except RepositoryLocked:
         return True
     return False
+
+
+def _readers(root: Path, git_dir: Path) -> Iterator[Finding]:
+    if root.stat().st_mode & stat.S_IRWXO and any((root / PRINCIPALS_FOLDER).glob("*")):
+        yield Finding(
+            Level.WARNING,
+            "access: there are principals, and any user of this machine may read the repository's files",
+            f"`chmod o= {root}`",
+        )
 
 
 def _objects(root: Path, git_dir: Path) -> Iterator[Finding]:

@@ -21,6 +21,9 @@ FIRST_PARENT_LOG = (
 )
 """`git log` along the first parents, one record a NUL, whatever settings its user has."""
 
+LAST_MOMENT_S = 253_402_300_799
+"""The end of the year 9999."""
+
 _CHANGES = (
     "--raw",
     "--root",
@@ -50,21 +53,29 @@ def first_parent_commits(root: Path, head: str, after: str | None = None) -> Ite
         yield commit
 
 
-def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, str]]:
-    """Yield (commit id, message) of the writer's own among the newest first-parent commits, newest first.
+def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, str, str]]:
+    """Yield commit id, author's name and message of the newest first-parent commits, newest first.
 
-    What others committed may say anything.
+    Only of the writer's own: what others committed may say anything.
 
     Args:
         limit: How many are looked at.
     """
     for record in stream_records(
-        root, (*FIRST_PARENT_LOG, f"--max-count={limit}", "--format=%H %ce%n%B", head, "--")
+        root, (*FIRST_PARENT_LOG, f"--max-count={limit}", "--format=%H %ce%n%an%n%B", head, "--")
     ):
-        first, _, message = record.decode("utf-8", "replace").partition("\n")
+        first, author, message = record.decode("utf-8", "replace").split("\n", 2)
         commit_id, _, committer = first.partition(" ")
         if committer == COMMITTER.email:
-            yield commit_id, message
+            yield commit_id, author, message
+
+
+def moment(text: str) -> int:
+    """Return the time of a commit, seconds since the epoch, as git prints it.
+
+    What is none, or later than any calendar goes, may stand in a history that was adopted.
+    """
+    return min(int(text), LAST_MOMENT_S) if text.isdecimal() else 0
 
 
 def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:
@@ -96,5 +107,5 @@ def _commit(header: bytes, changes: list[PathChange]) -> tuple[CommitChanges, st
     ids, _, rest = header.decode("utf-8", "replace").partition("\n")
     commit_id, *parents = ids.split()
     committed_at, _, author = rest.partition(" ")
-    commit = CommitChanges(bytes.fromhex(commit_id), int(committed_at), author, tuple(changes))
+    commit = CommitChanges(bytes.fromhex(commit_id), moment(committed_at), author, tuple(changes))
     return commit, parents[0] if parents else ""

@@ -117,7 +117,7 @@ class MemoryStore:
     _snapshot: MemorySnapshot = field(
         default_factory=lambda: MemorySnapshot(1, _FIRST.commit_id, {}, {}, (0,), {}, (_FIRST,))
     )
-    _landed: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
+    _landed: dict[tuple[str, str], tuple[str, Outcome]] = field(default_factory=dict)
     _closed: bool = False
     _listeners: Listeners = field(default_factory=Listeners)
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards the fields above
@@ -152,16 +152,17 @@ class MemoryStore:
             self._closed = True
 
     def _land(self, write: Write) -> Outcome:
-        if write.request_id is not None and write.request_id in self._landed:
-            digest, outcome = self._landed[write.request_id]
+        key = write.request_key
+        if key is not None and key in self._landed:
+            digest, outcome = self._landed[key]
             if digest != write.digest:
                 raise RequestIdReused(
                     f"request id: {write.request_id!r} belongs to another write (expected: a new id)"
                 )
             return outcome
         outcome = self._commit(write, write.plan(self._snapshot))
-        if write.request_id is not None:
-            self._landed[write.request_id] = (write.digest, outcome)
+        if key is not None:
+            self._landed[key] = (write.digest, outcome)
         return outcome
 
     def _commit(self, write: Write, plan: Plan) -> Outcome:

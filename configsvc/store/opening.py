@@ -47,19 +47,19 @@ def load_landings(
         GitFailed: The history cannot be read.
     """
     found = []
-    for commit_id, message in recent_messages(root, head, limit):
+    for commit_id, author, message in recent_messages(root, head, limit):
         request = read_request_trailers(message)
         if request is not None:
-            found.append((commit_id, *request))
+            found.append((commit_id, author, *request))
     if not found:
         return []
-    revisions = _revisions_of({commit_id for commit_id, _, _ in found}, index)
+    revisions = _revisions_of({commit_id for commit_id, *_ in found}, index)
     made = _versions_made(set(revisions.values()), index)
     landings = []
-    for commit_id, request_id, digest in reversed(found):
+    for commit_id, author, request_id, digest in reversed(found):
         revision = revisions[commit_id]
         outcome = Outcome(revision, commit_id, tuple(made.get(revision, ())))
-        landings.append(Landing(request_id, digest, outcome))
+        landings.append(Landing(author, request_id, digest, outcome))
     return landings
 
 

@@ -23,6 +23,15 @@ _HEADERS = re.compile(
 )
 
 
+_REPEATED = re.compile(rb"^(tree|parent|author|committer) ", re.MULTILINE)
+_ENCODING = re.compile(rb"^encoding ([^\n]*)", re.MULTILINE)
+# Those that leave ASCII as it is: in UTF-7 the bytes of a name say one thing, and git shows another.
+_PLAIN_ENCODING = re.compile(
+    rb"utf-?8|(us-)?ascii|(iso-?)?8859-?[0-9]{1,2}|latin-?[0-9]{1,2}|(cp|windows-?)125[0-8]|koi8-[ru]",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
     """A ref that a push wants to move; `NO_OBJECT` stands for nothing."""
@@ -79,6 +88,7 @@ def parse_commit(identity: bytes, content: bytes) -> CommitHead:
     match = _HEADERS.match(content)
     if match is None or b"\0" in content:
         raise PushRefused(f"commit {identity.hex()[:12]}: malformed (expected: as git writes one)")
+    _check_rest(identity, content[match.end() - 1 :].partition(b"\n\n")[0])
     message = content.partition(b"\n\n")[2].lstrip(b"\n")
     return CommitHead(
         tree=bytes.fromhex(match["tree"].decode()),
@@ -88,6 +98,22 @@ def parse_commit(identity: bytes, content: bytes) -> CommitHead:
         committed_at=int(match["time"]),
         subject=message.partition(b"\n")[0].decode("utf-8", "replace"),
     )
+
+
+def _check_rest(identity: bytes, headers: bytes) -> None:
+    """Raise for headers after the committer by which git would show other people than were judged.
+
+    Of several lines of one name git takes the last, and it converts all names from the encoding.
+    """
+    repeated = _REPEATED.search(headers)
+    if repeated is not None:
+        raise PushRefused(
+            f"commit {identity.hex()[:12]}: a second {repeated[1].decode()} line (expected: one of each)"
+        )
+    encodings = _ENCODING.findall(headers)
+    if len(encodings) > 1 or not all(map(_PLAIN_ENCODING.fullmatch, encodings)):
+        shown = ascii(encodings[0][:40].decode("latin-1"))
+        raise PushRefused(f"commit {identity.hex()[:12]}: encoding {shown} (expected: none, or UTF-8)")
 
 
 def refusal(summary: str, violations: Sequence[Violation]) -> PushRefused:

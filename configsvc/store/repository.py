@@ -146,7 +146,8 @@ def create_repository(root: Path, *, now_s: float) -> None:
         RepositoryUnusable: The folder holds other files, or git failed.
     """
     new_folders = [folder for folder in root.resolve().parents if not folder.exists()]
-    root.mkdir(parents=True, exist_ok=True)
+    # Whoever may read the folder reads past all access control.
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in new_folders:
         Disk().sync_folder(folder.parent)
     with _alone_in(root):

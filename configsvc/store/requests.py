@@ -1,4 +1,7 @@
-"""Recent request ids, so that a repeated write happens once."""
+"""Recent request ids, so that a repeated write happens once.
+
+An id is its asker's: who repeats somebody else's is told nothing of what became of it, and takes none away.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,28 @@ MAX_REQUESTS = 20_000
 """How many of the newest request ids are remembered."""
 
 
+RequestKey = tuple[str, str]
+"""Who asked, and the id of the request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Landing:
     """A request id and what came of it.
 
     Args:
+        asker: Name of the author.
         digest: What was asked; a repeat of the id with another digest is refused.
     """
 
+    asker: str
     request_id: str
     digest: str
     outcome: Outcome
+
+    @property
+    def key(self) -> RequestKey:
+        """What it is remembered under."""
+        return self.asker, self.request_id
 
 
 _ID_TRAILER = "Config-Request-Id"
@@ -52,16 +66,16 @@ class RequestTable:
 
     def __init__(self, max_requests: int = MAX_REQUESTS) -> None:
         self._max_requests = max_requests
-        self._landings: OrderedDict[str, Landing] = OrderedDict()
+        self._landings: OrderedDict[RequestKey, Landing] = OrderedDict()
 
-    def find(self, request_id: str) -> Landing | None:
-        """Return what came of `request_id`, None when it is not known."""
-        return self._landings.get(request_id)
+    def find(self, key: RequestKey) -> Landing | None:
+        """Return what came of a request, None when it is not known."""
+        return self._landings.get(key)
 
     def add(self, landings: Iterable[Landing]) -> None:
         """Remember landings, newest last; the oldest are forgotten."""
         for landing in landings:
-            self._landings[landing.request_id] = landing
-            self._landings.move_to_end(landing.request_id)
+            self._landings[landing.key] = landing
+            self._landings.move_to_end(landing.key)
         while len(self._landings) > self._max_requests:
             self._landings.popitem(last=False)

@@ -13,7 +13,7 @@ from configsvc.core.changes import COMMITTER
 from configsvc.core.errors import RepositoryUnusable
 from configsvc.core.names import META_FOLDER, Format, document_path, meta_path
 from configsvc.store.gitcommand import GitFailed, git, stream_records
-from configsvc.store.history import FIRST_PARENT_LOG
+from configsvc.store.history import FIRST_PARENT_LOG, moment
 from configsvc.store.refs import MAIN
 
 _FORMAT = "%H%n%ct%n%an%n%ae%n%cn%n%ce%n%B"
@@ -94,9 +94,9 @@ def _commits(
     for record in stream_records(
         root, (*FIRST_PARENT_LOG, f"--format={_FORMAT}", *since, MAIN, "--", *_paths(service))
     ):
-        commit_id, moment, *names, message = record.decode("utf-8", "replace").split("\n", 6)
+        commit_id, time, *names, message = record.decode("utf-8", "replace").split("\n", 6)
         author, committer = Identity(*names[:2]), Identity(*names[2:])
-        yield commit_id, int(moment), author, committer, message.strip("\n")
+        yield commit_id, moment(time), author, committer, message.strip("\n")
 
 
 def _paths(service: str) -> list[str]:

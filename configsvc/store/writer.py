@@ -85,7 +85,8 @@ class Writer:
         future: Future[Outcome] = Future()
         view = NotedView(self._publisher.snapshot())
         try:
-            known = self._publisher.requests.find(write.request_id) if write.request_id else None
+            key = write.request_key
+            known = None if key is None else self._publisher.requests.find(key)
             plan = None if known is not None else write.plan(view)
         except ConfigError as error:
             if write.request_id is None:

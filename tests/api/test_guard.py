@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from configsvc.access.credentials import token_hash
+from configsvc.access.decide import Action
 from configsvc.app import create_app
 from configsvc.core.changes import Outcome
 from configsvc.core.principals import format_time
@@ -324,6 +325,24 @@ def test_the_principal_is_the_author_whatever_the_client_says(
     assert seen == ["writer-here <writer-here@configsvc.invalid>"]
 
 
+def test_a_request_id_of_somebody_else_tells_nothing(client: FlaskClient) -> None:
+    url, headers = ONE.replace("<service:service>", "here/there"), {"Config-Request-Id": "rid"}
+    assert client.put(url, json={"v": 4}, headers=headers | header("admin")).status_code == 200
+    for body in ({"v": 4}, {"v": 5}):
+        response = client.put(url, json=body, headers=headers | header("writer elsewhere"))
+        assert (response.status_code, "ETag" in response.headers) == (404, False)
+    assert client.put(url, json={"v": 6}, headers=headers | header("writer here")).status_code == 200
+
+
+def test_a_name_that_is_none_is_not_kept(book: Book, client: FlaskClient) -> None:
+    before = len(book.access._current().table.roles)
+    for _ in range(3):
+        response = client.get(f"/config?service={'x' * 5000}", headers=header("reader here"))
+        assert response.status_code == 400
+    assert not book.access.may(book.access.authenticate(bearer("reader-here")), Action.READ, "x" * 5000)
+    assert len(book.access._current().table.roles) == before
+
+
 def test_a_route_that_does_not_ask_has_its_answer_withheld(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -395,6 +414,21 @@ def test_history_shows_what_one_may_read(book: Book, client: FlaskClient) -> Non
     assert "Change here/there and elsewhere/x" in everything
     hidden = next(each for each in items(client, f"{V1}/commits", "admin") if each not in shown)
     assert client.get(f"{V1}/commits/{hidden['commit_id']}", headers=header("reader here")).status_code == 404
+
+
+def test_a_read_as_of_a_commit_tells_nothing_of_commits_that_are_hidden(
+    book: Book, client: FlaskClient
+) -> None:
+    book.put("elsewhere/x.json", b"{}\n")
+    made = client.get(f"{V1}/commits?limit=1", headers=header("admin")).get_json()["items"][0]["commit_id"]
+    book.put("here/late.json", b"{}\n")
+
+    def answer(commit_id: str) -> str:
+        response = client.get(f"{V1}/configs/here/late?at={commit_id}", headers=header("reader here"))
+        assert response.status_code == 404
+        return response.text.replace(commit_id, "ID")
+
+    assert answer(made) == answer("0" * 40)
 
 
 def test_a_commit_of_many_changes_needs_the_right_to_each(book: Book, client: FlaskClient) -> None:

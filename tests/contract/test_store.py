@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.core.changes import ANONYMOUS, Outcome, Plan
+from configsvc.core.changes import ANONYMOUS, Author, Outcome, Plan
 from configsvc.core.errors import PathConflict, RequestIdReused, ServiceClosed, ServiceExists, Unavailable
 from configsvc.core.names import Format
 from configsvc.store.base import ConfigStore, View, Write
@@ -166,6 +166,16 @@ def test_a_request_id_used_for_something_else_is_refused(store: ConfigStore) -> 
     put(store, {"nginx.json": b"a"}, request_id="r1", digest="d")
     with pytest.raises(RequestIdReused, match="r1"):
         put(store, {"nginx.json": b"b"}, request_id="r1", digest="other")
+
+
+def test_a_request_id_is_its_askers_own(store: ConfigStore) -> None:
+    def ask(name: str, content: bytes) -> Outcome:
+        plan = Plan({f"{name}.json": content}, "Change\n")
+        return store.submit(Write(lambda view: plan, Author(name, f"{name}@x"), "r1", "d")).result(WAIT_S)
+
+    first, other = ask("ann", b"a"), ask("bob", b"b")
+    assert (first.revision, other.revision) == (2, 3)
+    assert (ask("ann", b"a"), ask("bob", b"b")) == (first, other)
 
 
 def test_concurrent_increments_lose_nothing(store: ConfigStore) -> None:

@@ -244,6 +244,28 @@ HISTORY = {
         ),
         "",
     ),
+    **{
+        f"a second {name} line": Case(
+            _raw_commit(lambda c, line=line: c.replace(b"\n\n", b"\n" + line + b"\n\n", 1)),  # type: ignore[misc]
+            "",
+        )
+        for name, line in {
+            "committer in the server's name": b"committer x <configsvc@configsvc.invalid> 1700000000 +0000",
+            "committer of another age": b"committer E <e@example.com> 999999999999999 +0000",
+            "committer of no meaning": b"committer garbage",
+            "author": b"author admin <admin@configsvc.invalid> 1700000000 +0000",
+            "parent": b"parent " + b"1" * 40,
+            "tree": b"tree " + b"1" * 40,
+        }.items()
+    },
+    "a committer of the server's name in UTF-7": Case(
+        _raw_commit(
+            lambda c: c.replace(
+                b"committer E <e@example.com>", b"committer +AGM-onfigsvc <+AGM-onfigsvc@configsvc.invalid>"
+            ).replace(b"\n\n", b"\nencoding UTF-7\n\n", 1)
+        ),
+        "encoding 'UTF-7'",
+    ),
     "an author with a bracket too many": Case(_raw_commit(lambda c: c.replace(b"<e@", b"<e<@")), ""),
     "a date that is no number": Case(_raw_commit(lambda c: c.replace(b"1700000000", b"yesterday")), ""),
     "a date beyond 64 bits": Case(_raw_commit(lambda c: c.replace(b"1700000000", b"9" * 30)), ""),

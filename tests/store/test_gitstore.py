@@ -135,6 +135,7 @@ def test_a_request_id_in_an_adopted_commit_is_known_when_a_server_made_it(
         put(store, {"a.json": b"1"})
         committer = COMMITTER.email if is_ours else "eve@example.com"
         monkeypatch.setitem(IDENTITY, "GIT_COMMITTER_EMAIL", committer)
+        monkeypatch.setitem(IDENTITY, "GIT_AUTHOR_NAME", ANONYMOUS.name)
         moved = commit_files(root, {"b.json": "1"}, "By another tool\n\nConfig-Request-Id: theirs")
         wait_until(lambda: store.snapshot().commit_id == moved)
         outcome = put(store, {"b.json": b"2"}, request_id="theirs", digest="")

@@ -16,8 +16,9 @@ from configsvc.api.v1.answers import answer, not_modified, previewed, read_answe
 from configsvc.api.v1.bodies import JSON_PATCH, MERGE_PATCH, media_type_of, read_json
 from configsvc.api.v1.negotiation import JSON, MEDIA_TYPES, choose
 from configsvc.api.v1.paths import PREFIX
+from configsvc.api.v1.sight import sees_everything
 from configsvc.api.v1.waiting import MAX_WAIT_S, ThreadedWaits
-from configsvc.core.errors import RequestInvalid, RevisionUnreached
+from configsvc.core.errors import RequestInvalid, RevisionUnreached, ServiceNotFound
 from configsvc.core.names import Format, parse_service
 from configsvc.core.tags import document_tag, parse_precondition
 from configsvc.documents.document import Document
@@ -26,7 +27,7 @@ from configsvc.documents.rendering import render_value
 from configsvc.documents.source import check_size
 from configsvc.service import ConfigService
 from configsvc.service.changes import Change, DeleteService, PatchDocument, PatchKind, PutDocument
-from configsvc.service.lookups import find_revision
+from configsvc.service.lookups import commit_not_found, find_revision
 from configsvc.store.base import Entry, Snapshot
 
 PATCH_KINDS = {MERGE_PATCH: PatchKind.MERGE, JSON_PATCH: PatchKind.JSON}
@@ -115,7 +116,12 @@ class ConfigsApi:
             return self._service.find_entry(snapshot, service, version)
         if version is not None:
             raise RequestInvalid("version: is given with at (expected: one of them)")
-        return self._service.find_entry_at(snapshot, service, find_revision(snapshot, at))
+        try:
+            return self._service.find_entry_at(snapshot, service, find_revision(snapshot, at))
+        except ServiceNotFound:
+            if sees_everything():
+                raise
+            raise commit_not_found(at) from None  # else it tells that there is such a commit, and its number
 
     def _document(self, snapshot: Snapshot, entry: Entry) -> Response:
         stored = entry.format
