@@ -21,7 +21,8 @@ from configsvc.api.audited import install_audit
 from configsvc.api.guard import install_guard
 from configsvc.api.health import make_health_blueprint
 from configsvc.api.hosts import find_host_problem
-from configsvc.api.problems import Problem, http_problem, problem_of, render
+from configsvc.api.metrics import ENDPOINT, install_metrics, make_metrics_blueprint, note_answered
+from configsvc.api.problems import KNOWN_CODES, Problem, http_problem, problem_of, render
 from configsvc.api.rates import install_rates
 from configsvc.api.reference_pages import make_reference_blueprint
 from configsvc.api.root import make_root_blueprint
@@ -31,6 +32,7 @@ from configsvc.api.v1.routes import make_v1_blueprint
 from configsvc.core.errors import ConfigError
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.gitdoor.smart import make_git_blueprint
+from configsvc.metrics.metrics import Metrics
 from configsvc.service import ConfigService
 from configsvc.service.survey import Survey
 from configsvc.settings import Settings
@@ -49,6 +51,7 @@ def create_app(
     pushers: Pushers | None = None,
     access: Access | None = None,
     rates: RateLimits | None = None,
+    metrics: Metrics | None = None,
 ) -> Flask:
     """Return the application: every route over `service`.
 
@@ -56,12 +59,15 @@ def create_app(
         access: Decides who may do what; None for one by the principals of `service`.
         survey: Tells `/readyz` which services do not conform to their schemas.
         pushers: Told of pushes over HTTP; without it there is no git door.
+        metrics: Told of each request, and shown at `/metrics`; None for some of its own.
         rates: Counts requests that nothing in front has counted; None: nobody is limited.
     """
     app = Flask("configsvc", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # else `//config` is answered by a redirect in HTML
     app.url_map.converters["service"] = ServiceConverter
+    metrics = Metrics() if metrics is None else metrics
+    metrics.expect_refusals(KNOWN_CODES)
     access = Access(service.snapshot) if access is None else access
     allowed_hosts = settings.allowed_hosts(is_closed=not access.is_open)
 
@@ -73,19 +79,21 @@ def create_app(
         problem = find_host_problem(request.environ.get("HTTP_HOST"), allowed_hosts)
         return _problem_response(problem) if problem else None
 
-    install_guard(app, access, service)
+    install_guard(app, access, service, more_public={ENDPOINT} if settings.open_metrics else ())
     app.register_blueprint(make_root_blueprint(service, settings))
     app.register_blueprint(make_reference_blueprint(service))
     app.register_blueprint(make_v1_blueprint(service))
     app.register_blueprint(make_seed_blueprint(service))
     app.register_blueprint(make_health_blueprint(service, survey))
+    app.register_blueprint(make_metrics_blueprint(metrics, is_open=settings.open_metrics))
     if pushers is not None:
         app.register_blueprint(make_git_blueprint(settings.repo.absolute(), settings, pushers))
     _handle_errors(app)
     # What is done after a request runs last in, first out: the headers are there when it is noted.
     install_audit(app, service)
     _add_headers(app, service)
-    app.wsgi_app = AccessLogged(app.wsgi_app)  # type: ignore[method-assign]
+    install_metrics(app)
+    app.wsgi_app = AccessLogged(app.wsgi_app, metrics)  # type: ignore[method-assign]
     return app
 
 
@@ -148,10 +156,11 @@ def _problem_response(problem: Problem) -> Response:
 
 
 class AccessLogged:
-    """A WSGI application that logs each request of another one when its answer has ended."""
+    """A WSGI application that logs and counts each request of another one when its answer has ended."""
 
-    def __init__(self, app: WSGIApplication) -> None:
+    def __init__(self, app: WSGIApplication, metrics: Metrics) -> None:
         self.app = app
+        self._metrics = metrics
         self._prefix = secrets.token_hex(4)  # tells the processes apart whose lines are in one log
         self._numbers = itertools.count(1)
 
@@ -168,6 +177,8 @@ class AccessLogged:
         def log() -> None:
             target = environ["PATH_INFO"] + ("?" + environ["QUERY_STRING"] if environ["QUERY_STRING"] else "")
             status = statuses[0] if statuses else 500
-            log_access(environ["REQUEST_METHOD"], target, status, time.perf_counter() - started, request_id)
+            spent_s = time.perf_counter() - started
+            note_answered(self._metrics, environ, status, spent_s)
+            log_access(environ["REQUEST_METHOD"], target, status, spent_s, request_id)
 
         return ClosingIterator(self.app(environ, noted), log)

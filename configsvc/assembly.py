@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from configsvc.access.requests import answer_request
 from configsvc.audit import LOCAL, noted
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
+from configsvc.core.measures import BatchReport
 from configsvc.core.reports import Violation
 from configsvc.core.trees import PathChange
 from configsvc.documents.bounds import Bounds
@@ -96,8 +97,16 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
 
 
 @contextmanager
-def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instance]:
+def open_instance(
+    settings: Settings,
+    *,
+    create: bool = True,
+    on_batch: Callable[[BatchReport], None] = lambda report: None,
+) -> Iterator[Instance]:
     """Yield the repository at `settings.repo`, behind the gate; let go of it in the end.
+
+    Args:
+        on_batch: See `GitStore.open`.
 
     Raises:
         RepositoryUnusable: It cannot be opened as it is; the message says why.
@@ -111,6 +120,7 @@ def open_instance(settings: Settings, *, create: bool = True) -> Iterator[Instan
             gate=gate.step,
             path_problem=path_problem,
             push_s=settings.git_timeout_s,
+            on_batch=on_batch,
         ) as store,
     ):
         service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)

@@ -7,6 +7,7 @@ about. One that answers without having asked is a mistake of ours, and its answe
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from flask import Flask, Response, g, request
 
@@ -31,8 +32,15 @@ PUBLIC_ENDPOINTS = frozenset(
 _log = logging.getLogger("configsvc.api")
 
 
-def install_guard(app: Flask, access: Access, service: ConfigService) -> None:
-    """Admit every request of `app` before its route, and hold the routes to asking."""
+def install_guard(
+    app: Flask, access: Access, service: ConfigService, *, more_public: Collection[str] = ()
+) -> None:
+    """Admit every request of `app` before its route, and hold the routes to asking.
+
+    Args:
+        more_public: Endpoints that need no credential besides `PUBLIC_ENDPOINTS`.
+    """
+    public = PUBLIC_ENDPOINTS | set(more_public)
 
     @app.before_request
     def admit() -> None:
@@ -40,12 +48,12 @@ def install_guard(app: Flask, access: Access, service: ConfigService) -> None:
         try:
             g.admission = access.admit(request.headers.get("Authorization"))
         except Unauthorized:
-            if request.endpoint not in PUBLIC_ENDPOINTS:
+            if request.endpoint not in public:
                 raise
 
     @app.after_request
     def withhold(response: Response) -> Response:
-        is_public = request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS
+        is_public = request.endpoint is None or request.endpoint in public
         if response.status_code >= 400 or is_public or request.method == "OPTIONS" or g.get("has_asked"):
             return response
         _log.error("route %s answered without asking who may see it", request.endpoint)

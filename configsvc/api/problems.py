@@ -99,6 +99,8 @@ CODES = {
     503: "unavailable",
     505: "http-version-unsupported",
 }
+KNOWN_CODES = frozenset({*CODES.values(), *(each.code for each in STATUSES)})
+"""Every code that an answer may have."""
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _SEED_MESSAGES = {404: "resource not found", 422: "unprocessable"}
 # Python 3.13 renamed some phrases; answers must not depend on its version.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Flask, request
 
 from configsvc.access.rates import RateLimits
+from configsvc.api.metrics import METRICS_PATH
 
 COUNTED = "configsvc.counted"
 """In the environment of a request that was counted already, and whose address is the client's."""
 
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", METRICS_PATH})
 """Asked by what looks after the server, and never too often."""
 
 

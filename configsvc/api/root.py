@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from configsvc import __version__
+from configsvc.api.metrics import METRICS_PATH
 from configsvc.api.parameters import MAX_MESSAGE_CHARS
 from configsvc.api.v1.answers import read_answer, to_json
 from configsvc.api.v1.changes import MAX_CHANGES
@@ -39,6 +40,7 @@ LINKS = {
     "validate": f"{PREFIX}/validate",
     "liveness": "/healthz",
     "readiness": "/readyz",
+    "metrics": METRICS_PATH,
     "openapi": "/openapi.json",
     "docs": "/docs",
 }

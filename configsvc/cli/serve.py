@@ -31,6 +31,8 @@ from configsvc.edge.watches import make_watches
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.gitdoor.receiving import push_answers
 from configsvc.gitdoor.smart import is_git_path
+from configsvc.metrics.metrics import Metrics
+from configsvc.metrics.store import store_reading
 from configsvc.service import ConfigService
 from configsvc.service.survey import Survey
 from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
@@ -87,19 +89,26 @@ def serve(settings: Settings) -> None:
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     check_floors()
-    pushers = Pushers()
+    pushers, metrics = Pushers(), Metrics()
     # The address first: it costs nothing to find it taken before the repository is opened.
     with (
         listening_socket(settings) as listener,
-        open_instance(settings) as instance,
+        open_instance(settings, on_batch=metrics.note_batch) as instance,
         open_door(instance, more=push_answers(instance.store.pushes, pushers, instance.access)),
         Survey(instance.gate, instance.store.snapshot) as survey,
     ):
         service = instance.service
         _close_if_reachable(instance, settings, listener)
         rates = _rates(instance.access, settings)
+        metrics.add(store_reading(instance.store))
         app = create_app(
-            service, settings, survey=survey, pushers=pushers, access=instance.access, rates=rates
+            service,
+            settings,
+            survey=survey,
+            pushers=pushers,
+            access=instance.access,
+            rates=rates,
+            metrics=metrics,
         )
         hot = HotAnswerer(unlogged(app), instance.access, service.snapshot, settings.hot_cache_bytes)
         server = make_server(
@@ -107,8 +116,9 @@ def serve(settings: Settings) -> None:
             settings,
             hot=hot if settings.hot_cache_bytes else None,
             is_streamed=is_git_path,
-            answerers=make_watches(service, instance.access, settings),
+            answerers=make_watches(service, instance.access, settings, metrics),
             rates=rates,
+            metrics=metrics,
             turns=service.turns,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from configsvc.access.decide import Access
 from configsvc.api import headers
 from configsvc.api.access_log import log_access
+from configsvc.core.measures import Spread
 from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers
 from configsvc.edge.environ import make_environ
 from configsvc.edge.hot import HotRead, HotReads, hot_read
@@ -49,6 +50,10 @@ class HotAnswerer:
         """How many answers were given here, by status."""
         self.wired: Counter[int] = Counter()
         """The same of answers that went straight to the network."""
+        self.spread = Spread()
+        """Seconds that the answers took, those on the wire aside."""
+        self.made = 0
+        """How many answers the application was asked for."""
         self._app = app
         self._newest = snapshot
         self._readers = HotReaders(access, snapshot)
@@ -107,9 +112,11 @@ class HotAnswerer:
     def _note(self, scope: Scope, status: int, started_s: float) -> None:
         """Count and log an answer of the edge's own: all of them come through here."""
         self.answered[status] += 1
+        spent_s = time.perf_counter() - started_s
+        self.spread.observe(spent_s)
         query = scope["query_string"].decode("latin-1")
         target = scope["path"] + ("?" + query if query else "")
-        log_access(scope["method"], target, status, time.perf_counter() - started_s, "-")
+        log_access(scope["method"], target, status, spent_s, "-")
 
     async def _read(self, request: HotRequest, scope: Scope) -> HotRead | None:
         """Return the answer as of the newest snapshot; None when it is Flask's to give."""
@@ -136,6 +143,7 @@ class HotAnswerer:
             loop = asyncio.get_running_loop()
             making = loop.run_in_executor(self._pool, self._ask, request, dict(scope))
             self._making[key] = making
+            self.made += 1
             making.add_done_callback(lambda _: self._making.pop(key, None))
         made = await asyncio.shield(making)
         if made is None:

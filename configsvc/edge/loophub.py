@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Collection
 
+from configsvc.core.measures import Spread
 from configsvc.edge.asgi_types import Receive
 from configsvc.watch.hub import Hub, Wake
 
@@ -30,6 +32,9 @@ class LoopHub:
         self._listen = listen
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: deque[Wake] = deque()
+        self.spread = Spread()
+        """Seconds from each publish until the last one whom it concerns is woken."""
+        self._oldest_s: float | None = None  # when the oldest publish of those under way was heard of
 
     def start(self) -> None:
         """Hear of what is published, on the loop that runs."""
@@ -47,9 +52,11 @@ class LoopHub:
         # Who registers after this look finds what was published in the newest snapshot; see `Hub`.  And the
         # store may land writes after the server's end.
         if loop is not None and len(self.index) and not loop.is_closed():
-            loop.call_soon_threadsafe(self._find_due, tuple(paths))
+            loop.call_soon_threadsafe(self._find_due, tuple(paths), time.perf_counter())
 
-    def _find_due(self, paths: tuple[str, ...]) -> None:
+    def _find_due(self, paths: tuple[str, ...], heard_s: float) -> None:
+        if self._oldest_s is None:
+            self._oldest_s = heard_s
         self._wake(self.index.due(paths))
 
     def _wake(self, wakes: list[Wake]) -> None:
@@ -63,6 +70,9 @@ class LoopHub:
             self._due.popleft()()
         if self._due:
             asyncio.get_running_loop().call_soon(self._wake_portion)
+        elif self._oldest_s is not None:
+            self.spread.observe(time.perf_counter() - self._oldest_s)
+            self._oldest_s = None
 
 
 async def until_gone(receive: Receive, wake: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from configsvc.api import headers
 from configsvc.api.access_log import log_access
 from configsvc.api.problems import SEED_PATH, Problem, Rendered, is_seed_path, render
 from configsvc.edge.asgi_types import Scope
+from configsvc.metrics.metrics import Metrics
 
 
 class Refused(Exception):
@@ -37,13 +38,17 @@ class Refusals:
 
     Args:
         revision: Returns the newest revision, which every answer names.
+        metrics: Count them; None: nobody does.
     """
 
-    def __init__(self, revision: Callable[[], int]) -> None:
+    def __init__(self, revision: Callable[[], int], metrics: Metrics | None = None) -> None:
         self._revision = revision
+        self._metrics = metrics
 
     def render(self, problem: Problem, path: str) -> Rendered:
         """Return the complete answer, but for `Date` and `Connection`."""
+        if self._metrics is not None:
+            self._metrics.note_refusal(problem.code)
         rendered = render(problem, path) if problem.details else _rendered(problem, is_seed_path(path))
         added = (
             (headers.REVISION, str(self._revision())),
@@ -52,12 +57,16 @@ class Refusals:
         )
         return Rendered(rendered.status, (*rendered.headers, *added), rendered.body)
 
-    def log(self, scope: Scope, status: int, started_s: float) -> None:
-        """Log a request that the application has not answered.
+    def log(self, scope: Scope, status: int, started_s: float, route: str = "") -> None:
+        """Log and count a request that the application has not answered.
 
         Args:
             started_s: When it began, by `time.perf_counter`.
+            route: Pattern of what answered; empty for what was refused in front of all routes.
         """
+        spent_s = time.perf_counter() - started_s
+        if self._metrics is not None:
+            self._metrics.note_request("edge", route, scope["method"], status, spent_s)
         query = scope["query_string"].decode("latin-1")
         target = scope["path"] + ("?" + query if query else "")
-        log_access(scope["method"], target, status, time.perf_counter() - started_s, "-")
+        log_access(scope["method"], target, status, spent_s, "-")

@@ -20,9 +20,11 @@ from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.limiting import Limiting
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
+from configsvc.edge.readings import hot_reading, server_reading
 from configsvc.edge.refusals import Refusals
 from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
 from configsvc.edge.wire import Wire, WireProtocol
+from configsvc.metrics.metrics import Metrics
 from configsvc.service.turns import Turns
 from configsvc.settings import Settings
 
@@ -70,6 +72,7 @@ def make_server(
     hot: HotAnswerer | None = None,
     rates: RateLimits | None = None,
     turns: Turns | None = None,
+    metrics: Metrics | None = None,
 ) -> Server:
     """Return a server for `app`, to be run with its sockets.
 
@@ -80,13 +83,14 @@ def make_server(
         answerers: Asked in turn before a request goes to `app`.
         hot: Asked after them; None: `app` answers all reads.
         turns: See `WsgiBridge`.
+        metrics: Told what goes on here; None: nobody is.
         rates: Counts each request, once; None: nobody is limited.
 
     Raises:
         SettingInvalid: The certificate or its key cannot be used.
     """
     tls = tls_context(settings)
-    refusals = Refusals(revision)
+    refusals = Refusals(revision, metrics)
     limits = _bridge_limits(settings)
     bridge = WsgiBridge(app, refusals=refusals, limits=limits, is_streamed=is_streamed, turns=turns)
     if hot is not None:
@@ -113,7 +117,12 @@ def make_server(
         timeout_keep_alive=cast(int, settings.keep_alive_s),
         timeout_graceful_shutdown=cast(int, settings.shutdown_grace_s),
     )
-    return Server(config, on_ready, edge.drain)
+    server = Server(config, on_ready, edge.drain)
+    if metrics is not None:
+        metrics.add(server_reading(bridge, lambda: len(server.server_state.connections)))
+        if hot is not None:
+            metrics.add(hot_reading(hot))
+    return server
 
 
 def _protocol(

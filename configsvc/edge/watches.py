@@ -30,7 +30,9 @@ from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi_types import AsgiApp, Receive, Scope, Send, raw_headers
 from configsvc.edge.loophub import LoopHub, until_gone
 from configsvc.edge.polls import Polls
+from configsvc.edge.readings import watch_reading
 from configsvc.edge.refusals import Refusals, Refused
+from configsvc.metrics.metrics import Metrics
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.base import Snapshot
@@ -82,7 +84,7 @@ class WatchStreams:
                 await self._send_events(watch, wake, gone, send)
             finally:
                 gone.cancel()
-                self._refusals.log(scope, 200, started_s)
+                self._refusals.log(scope, 200, started_s, WATCH_PATH)
 
     def _open(self, scope: Scope) -> Watch:
         sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -137,10 +139,14 @@ class WatchStreams:
         return not is_late
 
 
-def make_watches(service: ConfigService, access: Access, settings: Settings) -> tuple[Answerer, ...]:
+def make_watches(
+    service: ConfigService, access: Access, settings: Settings, metrics: Metrics | None = None
+) -> tuple[Answerer, ...]:
     """Return what answers the watches of `service`, and the reads that wait."""
     hub = LoopHub(service.listen, most=settings.max_watches)
-    refusals = Refusals(lambda: service.snapshot().revision)
+    if metrics is not None:
+        metrics.add(watch_reading(hub))
+    refusals = Refusals(lambda: service.snapshot().revision, metrics)
     hosts = settings.allowed_hosts(is_closed=not access.is_open)
     streams = WatchStreams(hub, access, service.snapshot, refusals, allowed_hosts=hosts)
     return streams, Polls(hub)

@@ -102,6 +102,7 @@ class Settings:
         parse_networks,
         "Address or network of a proxy whose X-Forwarded-For names the client.",
     ] = ()
+    open_metrics: Annotated[bool, parse_flag, "Answer /metrics without a credential."] = False
     header_timeout_s: Annotated[float, _DEADLINE, "Seconds that the head of a request may take."] = 10.0
     body_timeout_s: Annotated[float, _DEADLINE, "Seconds that the body of a request may take."] = 30.0
     write_timeout_s: Annotated[float, _DEADLINE, "Seconds that a client may leave an answer unread."] = 30.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from configsvc.core.changes import COMMITTER, Outcome, Plan, ServiceVersion
 from configsvc.core.errors import RequestIdReused
@@ -62,6 +62,7 @@ class PendingLanding:
 
     land: Callable[[Draft], Outcome]
     future: Future[Outcome]
+    queued_at_s: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Pending:
     future: Future[Outcome]
     plan: Plan | None
     view: NotedView
+    queued_at_s: float = field(default_factory=time.perf_counter)
 
 
 class Draft:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from configsvc.core.changes import Outcome
 from configsvc.core.errors import RepositoryUnusable
+from configsvc.core.measures import BatchReport
 from configsvc.core.reports import Violation
 from configsvc.core.trees import REGULAR, PathChange
 from configsvc.store.adoption import MainFollower, load_root, make_durable
@@ -38,6 +40,7 @@ from configsvc.store.repository import (
 )
 from configsvc.store.requests import RequestTable
 from configsvc.store.state import Head, StoreSnapshot, encode_path
+from configsvc.store.steptimes import StepTimes
 from configsvc.store.steptree import Gate, StepTree
 from configsvc.store.trees import find_entry
 from configsvc.store.versionfile import save_versions
@@ -60,6 +63,26 @@ def accept_any_path(path: str) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """How much there is in a store, and waits.
+
+    Args:
+        queued: Writes that wait for the writer.
+        checked_age_s: Seconds since `main` was last known to be where what is served says.
+        committed_at: Of the newest commit, seconds since the epoch.
+        cached_bytes: Of objects kept in memory.
+    """
+
+    queued: int
+    checked_age_s: float
+    committed_at: int
+    services: int
+    packs: int
+    pack_bytes: int
+    cached_bytes: int
+
+
 class GitStore:
     """A `ConfigStore` whose state is branch main of a git working tree.
 
@@ -75,7 +98,7 @@ class GitStore:
         path_problem: PathProblem,
         disk: Disk,
         cache_bytes: int,
-        on_step: Callable[[str], None],
+        steps: StepTimes,
         push_s: float,
     ) -> None:
         self.root = root
@@ -96,11 +119,11 @@ class GitStore:
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
         self._writer = Writer(
             self._publisher,
-            LocalLog(git_dir, disk, on_step=on_step),
+            LocalLog(git_dir, disk, on_step=steps),
             self._reader,
             follow_main=MainFollower(root, git_dir, self._publisher, self._reader, gate, disk).follow,
             on_idle=self._save_when_due,
-            on_step=on_step,
+            steps=steps,
         )
         rules = PushRules(gate, path_problem)
         self.pushes = Pushes(
@@ -127,6 +150,7 @@ class GitStore:
         disk: Disk | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         on_step: Callable[[str], None] = lambda step: None,
+        on_batch: Callable[[BatchReport], None] = lambda report: None,
         push_s: float = PUSH_S,
     ) -> GitStore:
         """Return the store at exactly `root`, after recovery and ready for writes.
@@ -140,6 +164,7 @@ class GitStore:
                 another program put on `main`.
             path_problem: Tells why no file may have a path, on any branch.
             on_step: Called with the name of each step of a batch, after it.
+            on_batch: Called with what became of each batch, by the writer's thread.
             push_s: Seconds that a push may take.
 
         Raises:
@@ -163,7 +188,7 @@ class GitStore:
                 path_problem=path_problem,
                 disk=disk or Disk(),
                 cache_bytes=cache_bytes,
-                on_step=on_step,
+                steps=StepTimes(on_step, on_batch),
                 push_s=push_s,
             )
             store._held = held.pop_all()
@@ -194,6 +219,20 @@ class GitStore:
             problems={} if problem is None else {problem.code: problem.message},
             notes=dict(self._follower.notes),
             local_edits=tuple(sorted(self._follower.local_edits)),
+        )
+
+    def figures(self) -> StoreFigures:
+        """Return how much there is, and waits."""
+        packs, pack_bytes = self._maintenance.pack_sizes()
+        snapshot = self.snapshot()
+        return StoreFigures(
+            queued=self._writer.queue_length,
+            checked_age_s=time.monotonic() - self._writer.checked_at_s,
+            committed_at=snapshot.head.committed_at,
+            services=snapshot.service_count(),
+            packs=packs,
+            pack_bytes=pack_bytes,
+            cached_bytes=self._reader.cached_bytes,
         )
 
     def landed_at(self, path: str) -> float | None:

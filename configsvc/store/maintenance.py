@@ -98,6 +98,15 @@ class Maintenance:
         """Return how many packs there are."""
         return sum(1 for entry in os.scandir(self._packs) if entry.name.endswith(".pack"))
 
+    def pack_sizes(self) -> tuple[int, int]:
+        """Return how many packs there are, and the bytes of all files beside them."""
+        count = total = 0
+        for entry in os.scandir(self._packs):
+            with contextlib.suppress(FileNotFoundError):  # a repack may just have joined it
+                total += entry.stat().st_size
+                count += entry.name.endswith(".pack")
+        return count, total
+
     def repack(self) -> None:
         """Join packs so that their sizes form a geometric progression."""
         started = time.monotonic()

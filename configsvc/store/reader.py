@@ -52,6 +52,11 @@ class ObjectReader:
         self._cached: OrderedDict[bytes, bytes] = OrderedDict()
         self._used_bytes = 0
 
+    @property
+    def cached_bytes(self) -> int:
+        """Bytes of objects kept in memory."""
+        return self._used_bytes
+
     def read(self, identity: bytes) -> bytes:
         """Return the content of an object by its 20-byte id, past the cache.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from configsvc.store.log import CommitLog, Fate
 from configsvc.store.publisher import Publisher
 from configsvc.store.reader import ObjectReader
 from configsvc.store.state import NotedView
+from configsvc.store.steptimes import StepTimes
 
 MAX_BATCH = 256
 MAX_QUEUE = 4096
@@ -38,6 +40,7 @@ class Writer:
         follow_main: Brings what is published to where `main` is, or raises
             why it may not; called before each batch and on each tick.
         on_idle: Called on each tick after `follow_main`.
+        steps: Told of each batch, and of each of its steps when it has ended.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Writer:
         *,
         follow_main: Callable[[], None],
         on_idle: Callable[[], None] = lambda: None,
-        on_step: Callable[[str], None] = lambda step: None,
+        steps: StepTimes | None = None,
         tick_s: float = TICK_S,
     ) -> None:
         self._publisher = publisher
@@ -56,8 +59,10 @@ class Writer:
         self._reader = reader
         self._follow_main = follow_main
         self._on_idle = on_idle
-        self._on_step = on_step
+        self._steps = StepTimes() if steps is None else steps
         self._tick_s = tick_s
+        self.checked_at_s = time.monotonic()
+        """When it last made sure that `main` is where what is published says."""
         self._limbo: Batch | None = None
         self._problem: ConfigError | None = None
         self._closed = False
@@ -75,6 +80,11 @@ class Writer:
     def problem(self) -> ConfigError | None:
         """Why writes fail at the moment; None when they do not."""
         return self._problem
+
+    @property
+    def queue_length(self) -> int:
+        """How many writes wait to be taken."""
+        return len(self._queue)
 
     def is_busy(self) -> bool:
         """Return whether writes are waiting or being landed."""
@@ -186,6 +196,7 @@ class Writer:
         if self._limbo is not None:
             self._settle(self._limbo)
         self._follow_main()
+        self.checked_at_s = time.monotonic()
 
     def _fail_with(self, error: ConfigError) -> None:
         if self._problem is None or self._problem.message != error.message:
@@ -205,6 +216,7 @@ class Writer:
 
         What has to wait for the next batch is put back, and taken from `pending` when this one fails.
         """
+        self._steps.begin([item.queued_at_s for item in pending])
         draft = Draft(self._publisher.snapshot(), self._reader, self._publisher.requests)
         refused: list[tuple[Waiting, Exception]] = []
         deferred: list[Waiting] = []
@@ -219,7 +231,7 @@ class Writer:
                 logger.exception("writer: a plan failed")
                 refused.append((item, error))
         batch = draft.batch()
-        self._on_step("taken")
+        self._steps("taken")
         if batch is None:
             self._publisher.requests.add(draft.landings())
         else:
@@ -235,14 +247,15 @@ class Writer:
                 )
             self._publisher.apply(batch)
             self._problem = None
-        self._on_step("published")
+        self._steps("published")
         self._put_back(deferred)
         # Refusals wait for the batch too: they were judged on the state it makes.
         for item, refusal in refused:
             item.future.set_exception(refusal)
         for item, outcome in draft.accepted:
             item.future.set_result(outcome)
-        self._on_step("answered")
+        self._steps("answered")
+        self._steps.end(len(draft.accepted), len(refused))
         return True
 
     def _put_back(self, deferred: list[Waiting]) -> None:

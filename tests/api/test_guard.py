@@ -63,6 +63,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     ("/docs/<file>", "GET"): PUBLIC,
     ("/healthz", "GET"): PUBLIC,
     ("/readyz", "GET"): PUBLIC,
+    ("/metrics", "GET"): ADMIN_ALONE,
     ("/config", "GET"): READ,
     ("/config", "POST"): WRITE,
     ("/config", "PATCH"): WRITE,

@@ -13,6 +13,7 @@ from configsvc.access.rates import RateLimits
 from configsvc.edge.answering import Answerer
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import make_server
+from configsvc.metrics.metrics import Metrics
 from configsvc.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def running(
     answerers: Sequence[Answerer] = (),
     hot: HotAnswerer | None = None,
     rates: RateLimits | None = None,
+    metrics: Metrics | None = None,
 ) -> Iterator[int]:
     """Serve `app` on a free port of 127.0.0.1 and yield the port."""
     ready = threading.Event()
@@ -55,6 +57,7 @@ def running(
             answerers=answerers,
             hot=hot,
             rates=rates,
+            metrics=metrics,
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

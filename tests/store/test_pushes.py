@@ -339,7 +339,7 @@ def test_a_landing_that_outlasts_its_time_is_told_as_unknown(
     update = brought(store, clone)
     told = threading.Event()
     monkeypatch.setattr(pushes, "LANDING_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(store._writer, "_on_step", lambda step: told.wait(WAIT_S))
+    monkeypatch.setattr(store._writer._steps, "_on_step", lambda step: told.wait(WAIT_S))
     with pytest.raises(OutcomeUnknown, match="fetch, then see"):
         store.pushes.land(update, PUSHER)
     told.set()

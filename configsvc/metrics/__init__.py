@@ -1,0 +1,1 @@
+"""What an operator can measure of a server, as Prometheus reads it."""
