@@ -38,6 +38,14 @@ MEANINGS = {
 }
 """What each exit code says."""
 
+EXEC_FAILED = 125
+EXEC_MEANINGS = {
+    EXEC_FAILED: "`exec`: configsvc failed before the program ran",
+    126: "`exec`: the program cannot be run",
+    127: "`exec`: there is no such program",
+}
+"""What `configsvc exec` exits with besides; all other codes are the program's."""
+
 
 def exit_code(error: errors.ConfigError) -> int:
     """Return what a command exits with after `error`."""

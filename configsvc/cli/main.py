@@ -49,6 +49,8 @@ COMMANDS = {
     "log": CommandPlace("configsvc.cli.log", "Show who changed what and when."),
     "rollback": CommandPlace("configsvc.cli.rollback", "Make an old version the newest again."),
     "validate": CommandPlace("configsvc.cli.validate", "Judge a document without writing it."),
+    "watch": CommandPlace("configsvc.cli.watching", "Print changes as they come."),
+    "exec": CommandPlace("configsvc.cli.executing", "Run a program with its configuration."),
     "import": CommandPlace("configsvc.cli.importing", "Put the documents of a folder or an archive."),
     "export": CommandPlace("configsvc.cli.exporting", "Write documents to a folder or an archive."),
     "token": CommandPlace("configsvc.cli.token", "Make, list, rotate and revoke tokens of principals."),

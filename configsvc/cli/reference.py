@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from configsvc.cli.failing import MEANINGS
+from configsvc.cli.failing import EXEC_MEANINGS, MEANINGS
 from configsvc.cli.main import group
 
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
@@ -21,7 +21,7 @@ EXAMPLE = "  configsvc "
 
 def reference() -> str:
     """Return the exit codes and each command's help, in Markdown."""
-    codes = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
+    codes = [f"| {code} | {meaning} |" for code, meaning in (MEANINGS | EXEC_MEANINGS).items()]
     parts = ["## Exit codes", "\n".join(["| code | meaning |", "| --- | --- |", *codes]), "## Commands"]
     for name, command in commands():
         parts += [f"### {name}", f"```text\n{help_of(name, command)}\n```"]

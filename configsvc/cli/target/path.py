@@ -7,6 +7,7 @@ repository's lock, as a server does, and what is read after that is read from th
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -20,8 +21,10 @@ from configsvc.cli.target.answers import (
     meta_written,
     preview,
     verdict,
+    version_made,
     written,
 )
+from configsvc.cli.target.protocol import Change as RevisionChange
 from configsvc.cli.target.protocol import Format, LogAsk, LogEntry, NewDocument
 from configsvc.client import (
     Committed,
@@ -59,6 +62,11 @@ from configsvc.store.base import Entry, Snapshot
 from configsvc.store.committed import CommittedStore
 from configsvc.store.repository import git_dir_of
 from configsvc.store.trail import read_trail
+from configsvc.watch.interest import interest_in
+from configsvc.watch.stream import Stream
+
+LOOK_S = 0.1
+"""How often a watch looks whether main has moved, in seconds."""
 
 
 class PathTarget:
@@ -70,6 +78,7 @@ class PathTarget:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._held = ExitStack()
+        self._closed = threading.Event()
         self._opened: ConfigService | None = None
         self._is_holding = False
 
@@ -221,8 +230,30 @@ class PathTarget:
         snapshot = self._config.snapshot()
         return verdict(self._config.judge(snapshot, service, text.encode(), DocumentFormat(text_format)))
 
+    def head(self) -> int:
+        """Return the newest revision."""
+        return self._config.snapshot().revision
+
+    def watch(
+        self, services: Sequence[str] = (), *, prefix: str | None = None, since: int | None = None
+    ) -> Iterator[RevisionChange]:
+        """Yield each revision that changes what is watched, whoever lands it."""
+        newest = self.head()
+        if since is not None and since > newest:
+            raise RequestInvalid(f"since: {since} (expected: <= {newest}, the newest revision)")
+        interest = interest_in([parse_service(service) for service in services], prefix)
+        stream = Stream(interest, newest if since is None else since)
+        while not self._closed.is_set():
+            snapshot = self._config.snapshot()
+            for event in stream.step(snapshot, lambda _: True):
+                made = tuple(version_made(entry) for entry in event.entries)
+                yield RevisionChange(event.revision, snapshot.record(event.revision).commit_id, made)
+            if stream.position >= snapshot.revision:
+                self._closed.wait(LOOK_S)
+
     def close(self) -> None:
-        """Let go of the repository."""
+        """Let go of the repository; a watch ends."""
+        self._closed.set()
         self._held.close()
 
     @property

@@ -17,6 +17,7 @@ from configsvc.client import (
     Meta,
     MetaWritten,
     Verdict,
+    VersionMade,
     Written,
 )
 
@@ -38,6 +39,15 @@ class NewDocument:
     @property
     def size(self) -> int:
         return len(self.text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one revision changed, of what is watched."""
+
+    revision: int
+    commit_id: str
+    services: tuple[VersionMade, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,22 @@ class Target(Protocol):
 
     def validate(self, service: str, *, text: str, text_format: Format = "yaml") -> Verdict:
         """Return what the gate would say of a document."""
+
+    def head(self) -> int:
+        """Return the newest revision."""
+
+    def watch(
+        self, services: Sequence[str] = (), *, prefix: str | None = None, since: int | None = None
+    ) -> Iterator[Change]:
+        """Yield each revision that changes what is watched, in order, without end.
+
+        Args:
+            services: By name; with none of them and no prefix, all are watched.
+            since: Last revision that is known; None for the newest.
+
+        Raises:
+            ConfigError: It cannot go on, whatever is tried again.
+        """
 
     def close(self) -> None:
         """Let go of connections, processes and locks."""

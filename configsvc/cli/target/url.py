@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from configsvc.cli.target.protocol import LogAsk, LogEntry, NewDocument
+from configsvc.cli.target.following import Following
+from configsvc.cli.target.protocol import Change, LogAsk, LogEntry, NewDocument
 from configsvc.client import Client, Committed, ConfigItem, DryRun, MetaWritten, Page
-from configsvc.core.errors import Unavailable
+from configsvc.client.calls import Call
+from configsvc.core.errors import RequestInvalid, Unavailable
+from configsvc.core.names import parse_service
 
 T = TypeVar("T")
 
@@ -29,6 +33,7 @@ class UrlTarget(Client):
     def __init__(self, urls: Sequence[str], token: str | None) -> None:
         super().__init__(urls, token=token)
         self._urls = tuple(urls)
+        self._followings: list[Following] = []
 
     @property
     def place(self) -> str:
@@ -75,6 +80,37 @@ class UrlTarget(Client):
             if len(found) >= ask.limit:
                 break
         return found
+
+    def head(self) -> int:
+        """Return the newest revision."""
+        return self.server_info().revision
+
+    def watch(
+        self, services: Sequence[str] = (), *, prefix: str | None = None, since: int | None = None
+    ) -> Iterator[Change]:
+        """Yield each revision that changes what is watched; what breaks is taken up again."""
+        names = [parse_service(service) for service in services]
+        newest = self.head()
+        if since is not None and since > newest:
+            raise RequestInvalid(f"since: {since} (expected: <= {newest}, the newest revision)")
+        start = newest if since is None else since
+        following = Following(self._exchange, self._transport, names, prefix, start)
+        self._followings.append(following)
+        return following.changes()
+
+    def run(self, call: Call[T]) -> T:
+        """Return the result of a call; no server that is behind what a watch told is asked."""
+        told = max((each.position for each in self._followings), default=0)
+        if told and call.request.takes_min_revision:
+            params = {"min_revision": str(told), **call.request.params}
+            call = replace(call, request=replace(call.request, params=params))
+        return super().run(call)
+
+    def close(self) -> None:
+        """End the watches and close the connections."""
+        for following in self._followings:
+            following.close()
+        super().close()
 
     def _commits(self) -> Iterator[LogEntry]:
         for page in self._pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor)):

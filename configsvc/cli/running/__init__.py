@@ -1,0 +1,1 @@
+"""`configsvc exec`: a program with its configuration, kept up with what changes."""

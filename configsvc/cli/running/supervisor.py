@@ -1,0 +1,195 @@
+"""One program, started with its configuration, and restarted or signalled when that changes.
+
+All that happens is an event in one queue, taken by the main thread: signals, the end of the program,
+another version.  So no two of them meet halfway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from types import FrameType
+from typing import Literal
+
+from configsvc.cli.running.rendering import Given, Rendering
+from configsvc.core.errors import ConfigError
+
+FORWARDED = tuple(
+    getattr(signal, name)
+    for name in (
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGTERM",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGWINCH",
+        "SIGALRM",
+        "SIGCONT",
+    )
+)
+_ENDING = frozenset((signal.SIGINT, signal.SIGQUIT, signal.SIGTERM))
+_OF_THE_TERMINAL = frozenset((signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH))
+CANNOT_RUN = 126
+NOT_FOUND = 127
+SIGNALLED = 128
+
+_log = logging.getLogger("configsvc.exec")
+
+OnChange = Literal["restart", "none"] | signal.Signals
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    child: subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Overdue:
+    child: subprocess.Popen[bytes]
+
+
+_Event = Given | signal.Signals | _Ended | _Overdue
+
+
+class Supervisor:
+    """Runs a command until it ends by itself.
+
+    Args:
+        on_change: What is done when there is another version.
+        stop_signal: Asks the command to end, for a restart.
+        grace_s: Seconds after which it is killed then.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        rendering: Rendering,
+        *,
+        on_change: OnChange,
+        stop_signal: signal.Signals,
+        grace_s: float,
+    ) -> None:
+        self._command = list(command)
+        self._rendering = rendering
+        self._on_change = on_change
+        self._stop_signal = stop_signal
+        self._grace_s = grace_s
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._given: Given | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._is_restarting = False
+        self._is_ending = False
+
+    def tell(self, given: Given) -> None:
+        """Note that there is another version; any thread may call it."""
+        self._events.put(given)
+
+    def run(self, given: Given) -> int:
+        """Return the code to exit with: the command's; 128 and the number of the signal that ended it.
+
+        Raises:
+            RequestInvalid: The file cannot be written.
+        """
+        self._rendering.place(given)
+        self._given = given
+        with self._catching_signals():
+            code = self._start()
+            while code is None:
+                event = self._events.get()
+                if isinstance(event, Given):
+                    self._take(event)
+                elif isinstance(event, _Ended):
+                    code = self._end(event.child)
+                elif isinstance(event, _Overdue):
+                    if event.child is self._child:
+                        event.child.kill()
+                else:
+                    self._forward(event)
+        return code
+
+    def _start(self) -> int | None:
+        """Start the command; return the code to exit with when that is not possible."""
+        variables = {} if self._given is None else self._given.variables
+        try:
+            child = subprocess.Popen(self._command, env={**os.environ, **variables})
+        except FileNotFoundError:
+            return self._refused("is not there", NOT_FOUND)
+        except OSError as error:
+            return self._refused(f"cannot be run: {error.strerror}", CANNOT_RUN)
+        self._child, self._is_restarting = child, False
+        threading.Thread(target=self._wait, args=[child], name="configsvc-wait", daemon=True).start()
+        return None
+
+    def _refused(self, why: str, code: int) -> int:
+        _log.error("command: %r %s (expected: a program)", self._command[0], why)
+        return code
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> None:
+        child.wait()
+        self._events.put(_Ended(child))
+
+    def _take(self, given: Given) -> None:
+        if self._child is None or self._is_ending or self._on_change == "none":
+            return
+        try:
+            self._rendering.place(given)
+        except ConfigError as error:
+            _log.warning("version %d is not taken: %s", given.version, error.message)
+            return
+        self._given = given
+        if self._on_change == "restart":
+            self._stop(self._child)
+        else:
+            self._child.send_signal(self._on_change)
+
+    def _stop(self, child: subprocess.Popen[bytes]) -> None:
+        if self._is_restarting:
+            return  # what is newest when it has ended is what it starts with
+        self._is_restarting = True
+        child.send_signal(self._stop_signal)
+        timer = threading.Timer(self._grace_s, self._events.put, [_Overdue(child)])
+        timer.daemon = True
+        timer.start()
+
+    def _end(self, child: subprocess.Popen[bytes]) -> int | None:
+        self._child = None
+        if self._is_restarting and not self._is_ending:
+            return self._start()
+        code = child.returncode
+        return SIGNALLED - code if code < 0 else code
+
+    def _forward(self, caught: signal.Signals) -> None:
+        self._is_ending = self._is_ending or caught in _ENDING
+        # The terminal tells every process in front of it, so the program knows already.
+        if self._child is not None and not (caught in _OF_THE_TERMINAL and _is_in_front()):
+            self._child.send_signal(caught)
+
+    @contextlib.contextmanager
+    def _catching_signals(self) -> Iterator[None]:
+        def catch(number: int, _: FrameType | None) -> None:
+            self._events.put(signal.Signals(number))
+
+        # What was to be ignored stays so, and is for the program too.
+        caught = [each for each in FORWARDED if signal.getsignal(each) is not signal.SIG_IGN]
+        before = {each: signal.signal(each, catch) for each in caught}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def _is_in_front() -> bool:
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,219 @@
+"""exec: a program with its configuration, kept up with changes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from configsvc.assembly import open_instance
+from configsvc.client import Client
+from configsvc.core.names import Format
+from configsvc.service.changes import PutDocument
+from configsvc.settings import Settings
+from tests.cli.conftest import On
+from tests.cli.places import At
+from tests.cli.running.programs import configsvc, lines, wait_until
+
+pytestmark = pytest.mark.slow
+
+CHANGES = 50
+WITHIN_S = 10.0
+
+READS_ITS_FILE = """
+import json, os, signal, sys, time
+def note(*_):
+    value = json.load(open(os.environ["CONFIGSVC_EXEC_FILE"]))
+    print(value["a"], value["b"], value["pad"] == "x" * 20000, file=log, flush=True)
+log = open("log", "a")
+signal.signal(signal.SIGHUP, note)
+note()
+while True:
+    signal.pause()
+"""
+READS_ITS_VARIABLES = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+with open("log", "a") as log:
+    print(os.environ["CONFIG_A"], os.environ["CONFIG_B"], os.environ["CONFIG_PAD"] == "x" * 20000, file=log)
+while True:
+    signal.pause()
+"""
+
+Put = Callable[[str, dict[str, object]], None]
+
+
+@contextmanager
+def writing(at: At) -> Iterator[Put]:
+    """Give what writes to a place while others read it: through its server, or as the holder of its lock."""
+    if at.kind == "url":
+        with Client(at.options[1]) as client:
+
+            def send(service: str, value: dict[str, object]) -> None:
+                client.put(service, value)
+
+            yield send
+        return
+    with open_instance(Settings(repo=at.repo), create=False) as instance:
+        config = instance.service
+
+        def put(service: str, value: dict[str, object]) -> None:
+            document = config.read_document(json.dumps(value).encode(), Format.JSON)
+            config.commit([PutDocument(service, document)])
+
+        yield put
+
+
+def state(number: int) -> dict[str, object]:
+    return {"a": number, "b": number, "pad": "x" * 20_000}
+
+
+def test_fifty_changes_in_ten_seconds_lose_and_tear_no_state(at: At, tmp_path: Path) -> None:
+    ways = {"signal": ("--file", "it.json", "--on-change", "HUP"), "restart": ()}
+    programs = {"signal": READS_ITS_FILE, "restart": READS_ITS_VARIABLES}
+    with ExitStack() as held:
+        put = held.enter_context(writing(at))
+        put("exec/fifty", state(0))
+        running = {}
+        for way, options in ways.items():
+            (tmp_path / way).mkdir()
+            run = ("exec", *at.options, *options, "exec/fifty", "--", sys.executable, "-c", programs[way])
+            running[way] = held.enter_context(configsvc(*run, cwd=tmp_path / way))
+        for way, process in running.items():
+            wait_until(partial(has_logged, tmp_path / way, 0), process)
+        pace = threading.Event()
+        for number in range(1, CHANGES + 1):
+            put("exec/fifty", state(number))
+            pace.wait(WITHIN_S / CHANGES)
+        for way, process in running.items():
+            wait_until(partial(has_logged, tmp_path / way, CHANGES), process)
+            process.send_signal(signal.SIGTERM)
+        assert running["signal"].wait(20) == 128 + signal.SIGTERM
+        assert running["restart"].wait(20) == 0
+    for way in ways:
+        seen = [line.split() for line in lines(tmp_path / way / "log")]
+        assert all(a == b and whole == "True" for a, b, whole in seen)
+        assert all(int(before[0]) <= int(after[0]) for before, after in itertools.pairwise(seen))
+        assert len(seen) > 2
+
+
+def has_logged(folder: Path, number: int) -> bool:
+    """Return whether the newest state that a program noted is this one."""
+    return lines(folder / "log")[-1:] == [f"{number} {number} True"]
+
+
+def test_a_program_gets_its_variables_and_its_exit_code_is_told(on: On, tmp_path: Path) -> None:
+    on("put", "exec/codes", stdin="limits: {cpu: 2}\nname: a b\n")
+    out = tmp_path / "out"
+    shell = f'echo "$CONFIG_LIMITS_CPU $CONFIG_NAME $CONFIGSVC_EXEC_VERSION" > {out}; exit 7'
+    assert on("exec", "exec/codes", "--", "sh", "-c", shell) == 7
+    assert out.read_text() == "2 a b 0\n"
+    assert on("exec", "exec/codes", "--prefix", "", "--", "sh", "-c", f'echo "$NAME" > {out}') == 0
+    assert out.read_text() == "a b\n"
+    assert on("exec", "exec/codes", "--", "sh", "-c", "kill -9 $$") == 137
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"), [("yaml", "a: 1 # euro\n"), ("json", '{\n  "a": 1\n}\n'), ("env", "CONFIG_A='1'\n")]
+)
+def test_a_program_gets_its_file_in_the_format_that_it_wants(
+    on: On, tmp_path: Path, ending: str, text: str
+) -> None:
+    on("put", "exec/file", stdin="a: 1 # euro\n")
+    path = tmp_path / f"it.{ending}"
+    path.write_text("old")
+    assert (
+        on(
+            "exec",
+            "exec/file",
+            "--file",
+            path,
+            "--",
+            "sh",
+            "-c",
+            f'cp "$CONFIGSVC_EXEC_FILE" {tmp_path}/seen',
+        )
+        == 0
+    )
+    assert (tmp_path / "seen").read_text() == text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("exec/none", "--", "true"), 125, "does not exist"),
+        (("exec/odd", "--", "true"), 125, "are both CONFIG_A_B"),
+        (("exec/well", "--", "no-such-program"), 127, "is not there"),
+        (("exec/well", "--", "/"), 126, "cannot be run"),
+        (("exec/well", "--file", "/nowhere/it", "--", "true"), 125, "cannot be written"),
+        (("exec/well",), 2, "CMD"),
+        (("exec/well", "--on-change", "HUP", "--", "true"), 2, "expected: --file"),
+        (("exec/well", "--on-change", "NONE_SUCH", "--", "true"), 2, "no signal"),
+        (("exec/well", "--format", "env", "--", "true"), 2, "expected: --file"),
+    ],
+)
+def test_what_cannot_be_run_has_codes_of_its_own(
+    on: On, arguments: tuple[str, ...], code: int, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    on("put", "exec/well", stdin="a: 1\n")
+    on("put", "exec/odd", stdin="a_b: 1\na: {b: 1}\n")
+    assert on("exec", *arguments) == code
+    assert told in on.err + caplog.text
+
+
+def test_signals_go_on_to_the_program_which_decides_when_to_end(at: At, tmp_path: Path) -> None:
+    program = """
+    trap "echo usr1 >> log" USR1
+    trap "echo term >> log; exit 5" TERM
+    echo up >> log
+    while :; do sleep 0.05; done
+    """
+    with writing(at) as put:
+        put("exec/signals", {})
+        with configsvc(
+            "exec", *at.options, "exec/signals", "--", "sh", "-c", program, cwd=tmp_path
+        ) as process:
+            wait_until(lambda: lines(tmp_path / "log") == ["up"], process)
+            process.send_signal(signal.SIGUSR1)
+            wait_until(lambda: lines(tmp_path / "log") == ["up", "usr1"], process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 5
+    assert lines(tmp_path / "log") == ["up", "usr1", "term"]
+
+
+def test_a_program_that_does_not_end_is_killed_and_started_again(at: At, tmp_path: Path) -> None:
+    program = 'trap "" TERM; echo $CONFIG_N >> log; while [ ! -e stop ]; do sleep 0.05; done'
+    with writing(at) as put:
+        put("exec/stubborn", {"n": 1})
+        run = ("exec", *at.options, "--grace", "0.2", "exec/stubborn", "--", "sh", "-c", program)
+        with configsvc(*run, cwd=tmp_path) as process:
+            wait_until(lambda: lines(tmp_path / "log") == ["1"], process)
+            put("exec/stubborn", {"n": 2})
+            wait_until(lambda: lines(tmp_path / "log") == ["1", "2"], process)
+            (tmp_path / "stop").touch()
+            assert process.wait(20) == 0
+
+
+def test_a_version_that_cannot_be_given_is_passed_over(at: At, tmp_path: Path) -> None:
+    program = "echo $CONFIG_N >> log; exec sleep 100"
+    with writing(at) as put:
+        put("exec/clash", {"n": 1})
+        run = ("exec", *at.options, "exec/clash", "--", "sh", "-c", program)
+        with configsvc(*run, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+            wait_until(lambda: lines(tmp_path / "log") == ["1"], process)
+            put("exec/clash", {"n": 2, "N": 2})
+            assert process.stderr is not None
+            assert "version 1 is not taken" in process.stderr.readline()
+            put("exec/clash", {"n": 3})
+            wait_until(lambda: lines(tmp_path / "log") == ["1", "3"], process)
