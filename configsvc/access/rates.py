@@ -134,7 +134,7 @@ class RateLimits:
             RateExceeded: It is one too many, and is not counted.
         """
         if self._by_address is not None:
-            self._take(self._by_address, _group(address), "address")
+            self._take(self._by_address, client_group(address), "address")
         if self._by_principal is not None:
             principal = self._principal(authorization)
             if principal:
@@ -188,8 +188,8 @@ def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _group(address: str) -> str:
-    """Return what stands for all addresses of one client."""
+def client_group(address: str) -> str:
+    """Return what stands for all addresses of one client; empty for what is no address."""
     parsed = _parsed(address)
     if parsed is None:
         return ""  # a Unix socket, say: one client

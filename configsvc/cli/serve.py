@@ -120,6 +120,7 @@ def serve(settings: Settings) -> None:
             rates=rates,
             metrics=metrics,
             turns=service.turns,
+            access=instance.access,
             revision=lambda: service.snapshot().revision,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )

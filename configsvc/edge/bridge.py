@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from configsvc.access.decide import Access
 from configsvc.api.problems import http_problem
-from configsvc.core.errors import GitBusy
+from configsvc.core.errors import GitBusy, Unauthorized
 from configsvc.edge.answering import Answering
 from configsvc.edge.asgi_types import Receive, Scope, Send
 from configsvc.edge.exchange import SLICE_BYTES, Exchange
@@ -26,6 +27,7 @@ from configsvc.edge.request_body import (
     WholeBody,
     stated_length,
 )
+from configsvc.edge.senders import Senders, WithheldBody
 from configsvc.service.turns import Turns
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBE_THREADS = 2
 MAX_WAITING_PROBES = 64
 MAX_WAITING_STREAMS = 64
+SENDERS = 4
+"""How many senders it takes, at the least, to fill the budget for bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class WsgiBridge:
         is_streamed: Tells for a path whether the application reads the body
             itself, as it comes and without a limit here.
         turns: Of writes at computing; None: all compute when they like.
+        access: Asked before a body is read; None: nobody needs a credential.
     """
 
     def __init__(
@@ -89,8 +94,13 @@ class WsgiBridge:
         limits: BridgeLimits,
         is_streamed: Callable[[str], bool] = _never,
         turns: Turns | None = None,
+        access: Access | None = None,
     ) -> None:
-        self.budget = BodyBudget(limits.max_buffered_bytes)
+        # Four senders can fill it, and the largest body has to fit into what one may hold.
+        largest = max(limits.max_body_bytes, *limits.larger_bodies.values(), 0)
+        share = max(limits.max_buffered_bytes // SENDERS, largest)
+        self.budget = BodyBudget(limits.max_buffered_bytes, share)
+        self._senders = Senders(access)
         self._app = app
         self._refusals = refusals
         self._limits = limits
@@ -120,8 +130,13 @@ class WsgiBridge:
 
     async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         limits = self._limits
+        try:
+            sender = self._senders.admit(scope) if stated_length(scope["headers"]) != 0 else ""
+        except Unauthorized as refusal:
+            await self._answer_stranger(scope, receive, send, refusal)
+            return
         max_bytes = limits.larger_bodies.get(scope["path"], limits.max_body_bytes)
-        body = WholeBody(self.budget, max_bytes, limits.body_timeout_s)
+        body = WholeBody(self.budget, sender, max_bytes, limits.body_timeout_s)
         answering = Answering(scope, send, self._refusals)
         exchange = Exchange(
             self._app,
@@ -140,6 +155,23 @@ class WsgiBridge:
             await answering.run(run())
         finally:
             body.release()
+
+    async def _answer_stranger(
+        self, scope: Scope, receive: Receive, send: Send, refusal: Unauthorized
+    ) -> None:
+        """Let the application refuse a request, or answer it without its body, of which nothing is read."""
+        answering = Answering(scope, send, self._refusals)
+        exchange = Exchange(
+            self._app,
+            # Whatever its method: it changes nothing, and takes no turn of a write.
+            self._reads,
+            scope,
+            receive,
+            answering.send,
+            self._limits.write_timeout_s,
+            is_body_complete=lambda: False,
+        )
+        await answering.run(exchange.run(cast(BinaryIO, io.BufferedReader(WithheldBody(refusal)))))
 
     async def _answer_streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = StreamedBody(receive, asyncio.get_running_loop(), self._limits.body_timeout_s)

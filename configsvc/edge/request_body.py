@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections import Counter
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from configsvc.api.problems import http_problem
+from configsvc.api.problems import http_problem, problem_of
+from configsvc.core.errors import RateExceeded
 from configsvc.edge.asgi_types import RawHeaders, Receive
+from configsvc.edge.pace import Pace
 from configsvc.edge.refusals import Refused
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+
+MAX_SILENCE_S = 10.0
+"""How long nothing need come of a body that is held in memory, or too little."""
 
 
 class ClientGone(ConnectionError):
@@ -27,22 +34,41 @@ class ClientGone(ConnectionError):
 
 
 class BodyBudget:
-    """How many bytes of bodies may be held at one time; used by the event loop only."""
+    """How many bytes of bodies may be held at one time, by all and by one; used by the event loop only.
 
-    def __init__(self, max_bytes: int) -> None:
+    Args:
+        max_bytes: Most bytes in all.
+        share_bytes: Most bytes of one sender.
+    """
+
+    def __init__(self, max_bytes: int, share_bytes: int) -> None:
         self.used = 0
         self._max_bytes = max_bytes
+        self._share_bytes = share_bytes
+        self._by_sender: Counter[str] = Counter()
 
-    def take(self, count: int) -> bool:
-        """Return whether `count` more bytes may be held, and count them if so."""
+    def take(self, count: int, sender: str) -> None:
+        """Count `count` more bytes that are held for `sender`.
+
+        Raises:
+            Refused: They may not be, and are not counted.
+        """
+        if self._by_sender[sender] + count > self._share_bytes:
+            message = (
+                f"bodies: {self._share_bytes} bytes of one client are under way (expected: fewer; try again)"
+            )
+            raise Refused(problem_of(RateExceeded(message)))
         if self.used + count > self._max_bytes:
-            return False
+            raise Refused(http_problem(503, "body: the server holds too many request bodies just now"))
         self.used += count
-        return True
+        self._by_sender[sender] += count
 
-    def give_back(self, count: int) -> None:
+    def give_back(self, count: int, sender: str) -> None:
         """Take `count` bytes off again."""
         self.used -= count
+        self._by_sender[sender] -= count
+        if not self._by_sender[sender]:
+            del self._by_sender[sender]
 
 
 @dataclass(slots=True)
@@ -50,11 +76,13 @@ class WholeBody:
     """A body that is read to its end, within limits, on the event loop.
 
     Args:
+        sender: Whose share of the budget it is held in; see `Senders.admit`.
         max_bytes: Largest body.
         timeout_s: Seconds from now that all of it may take.
     """
 
     budget: BodyBudget
+    sender: str
     max_bytes: int
     timeout_s: float
     held_bytes: int = 0
@@ -72,27 +100,27 @@ class WholeBody:
         if stated is not None and stated > self.max_bytes:
             raise self._too_large()
         parts: list[bytes] = []
+        pace = Pace(min(MAX_SILENCE_S, self.timeout_s))
         try:
             async with asyncio.timeout(self.timeout_s):
-                while await self._read_part(receive, parts):
+                while await self._read_part(pace, receive, parts):
                     pass
-        except TimeoutError:
-            message = f"body: not complete after {self.timeout_s:g} s"
+        except TimeoutError as error:
+            message = str(error) or f"body: not complete after {self.timeout_s:g} s"
             raise Refused(http_problem(408, message)) from None
         return b"".join(parts)
 
     def release(self) -> None:
         """Give the bytes back to the budget."""
-        self.budget.give_back(self.held_bytes)
+        self.budget.give_back(self.held_bytes, self.sender)
         self.held_bytes = 0
 
-    async def _read_part(self, receive: Receive, parts: list[bytes]) -> bool:
-        message = await receive()
+    async def _read_part(self, pace: Pace, receive: Receive, parts: list[bytes]) -> bool:
+        message = await pace.next(receive)
         if message["type"] == "http.disconnect":
             raise ClientGone("client hung up in the request body")
         part: bytes = message.get("body", b"")
-        if not self.budget.take(len(part)):
-            raise Refused(http_problem(503, "body: the server holds too many request bodies just now"))
+        self.budget.take(len(part), self.sender)
         self.held_bytes += len(part)
         if self.held_bytes > self.max_bytes:
             raise self._too_large()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from configsvc.access.decide import Access
 from configsvc.access.rates import RateLimits
 from configsvc.api.rates import PROBES
 from configsvc.api.v1.paths import COMMITS_PATH
@@ -73,6 +74,7 @@ def make_server(
     rates: RateLimits | None = None,
     turns: Turns | None = None,
     metrics: Metrics | None = None,
+    access: Access | None = None,
 ) -> Server:
     """Return a server for `app`, to be run with its sockets.
 
@@ -82,8 +84,8 @@ def make_server(
         is_streamed: See `WsgiBridge`.
         answerers: Asked in turn before a request goes to `app`.
         hot: Asked after them; None: `app` answers all reads.
-        turns: See `WsgiBridge`.
         metrics: Told what goes on here; None: nobody is.
+        turns, access: See `WsgiBridge`.
         rates: Counts each request, once; None: nobody is limited.
 
     Raises:
@@ -92,7 +94,9 @@ def make_server(
     tls = tls_context(settings)
     refusals = Refusals(revision, metrics)
     limits = _bridge_limits(settings)
-    bridge = WsgiBridge(app, refusals=refusals, limits=limits, is_streamed=is_streamed, turns=turns)
+    bridge = WsgiBridge(
+        app, refusals=refusals, limits=limits, is_streamed=is_streamed, turns=turns, access=access
+    )
     if hot is not None:
         hot.hand_on_to(bridge)
         answerers = (*answerers, hot)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from configsvc.access.decide import Access
 from configsvc.access.rates import RateLimits
 from configsvc.edge.answering import Answerer
 from configsvc.edge.hot_answerer import HotAnswerer
@@ -44,6 +45,7 @@ def running(
     hot: HotAnswerer | None = None,
     rates: RateLimits | None = None,
     metrics: Metrics | None = None,
+    access: Access | None = None,
 ) -> Iterator[int]:
     """Serve `app` on a free port of 127.0.0.1 and yield the port."""
     ready = threading.Event()
@@ -58,6 +60,7 @@ def running(
             hot=hot,
             rates=rates,
             metrics=metrics,
+            access=access,
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

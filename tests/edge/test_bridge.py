@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from configsvc.access.decide import Access
 from configsvc.edge.asgi_types import Message
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.refusals import Refusals
+from tests.access.book import Book, bearer
 from tests.edge.running import PATIENCE_S
 from tests.edge.wsgi_apps import Echo, Stream
 
@@ -88,12 +90,15 @@ CHUNKED = (b"transfer-encoding", b"chunked")
 
 
 @asynccontextmanager
-async def bridged(app: WSGIApplication, **limits: Any) -> AsyncIterator[WsgiBridge]:
+async def bridged(
+    app: WSGIApplication, access: Access | None = None, /, **limits: Any
+) -> AsyncIterator[WsgiBridge]:
     bridge = WsgiBridge(
         app,
         refusals=Refusals(lambda: 1),
         limits=BridgeLimits(**limits),
         is_streamed=lambda path: path == STREAMED,
+        access=access,
     )
     try:
         yield bridge
@@ -192,6 +197,43 @@ def test_bodies_beyond_the_common_budget_are_refused_until_there_is_room_again()
             await bridge(scope(CHUNKED), later.receive, later.send)
             assert later.status == 200
             assert bridge.budget.used == 0
+
+    run(test)
+
+
+def credential(name: str) -> tuple[bytes, bytes]:
+    return b"authorization", bearer(name).encode()
+
+
+def test_one_principal_holds_no_more_than_its_share_of_the_bodies() -> None:
+    async def test() -> None:
+        book = Book()
+        for name in ("admin", "ann", "bob"):
+            book.add(name, all="admin")
+        holder, more, other = Client(part(b"x" * 8, more=True)), Client(), Client()
+        more.events.put_nowait(part(b"yyy", more=False))
+        other.events.put_nowait(part(b"x" * 10, more=False))
+        async with bridged(Echo(), book.access, max_buffered_bytes=40, max_body_bytes=10) as bridge:
+            held = asyncio.create_task(bridge(scope(CHUNKED, credential("ann")), holder.receive, holder.send))
+            await becomes(lambda: bridge.budget.used == 8)
+            await bridge(scope(CHUNKED, credential("ann")), more.receive, more.send)
+            await bridge(scope(CHUNKED, credential("bob")), other.receive, other.send)
+            assert (more.status, other.status) == (429, 200)
+            assert b"rate-exceeded" in more.body
+            assert more.headers[b"retry-after"] == b"1"
+            holder.hang_up()
+            await held
+            assert bridge.budget.used == 0
+
+    run(test)
+
+
+def test_the_largest_body_fits_into_the_share_of_one() -> None:
+    async def test() -> None:
+        client = Client(part(b"x" * 30, more=False))
+        async with bridged(Echo(), max_buffered_bytes=40, larger_bodies={"/": 30}) as bridge:
+            await bridge(scope(CHUNKED), client.receive, client.send)
+        assert client.status == 200
 
     run(test)
 
