@@ -8,6 +8,7 @@ from configsvc import __version__
 from configsvc.api.metrics import METRICS_PATH
 from configsvc.api.parameters import MAX_MESSAGE_CHARS
 from configsvc.api.v1.answers import read_answer, to_json
+from configsvc.api.v1.budgets import commit_nodes
 from configsvc.api.v1.changes import MAX_CHANGES
 from configsvc.api.v1.listing import MAX_LIMIT
 from configsvc.api.v1.negotiation import JSON
@@ -58,6 +59,7 @@ def make_root_blueprint(service: ConfigService, settings: Settings) -> Blueprint
         "max_schema_bytes": SCHEMA_BOUNDS.max_bytes,
         "max_commit_bytes": settings.max_body_bytes,
         "max_commit_changes": MAX_CHANGES,
+        "max_commit_nodes": commit_nodes(settings.max_nodes),
         "max_patch_operations": MAX_OPERATIONS,
         "max_message_chars": MAX_MESSAGE_CHARS,
         "max_page_items": MAX_LIMIT,

@@ -14,8 +14,11 @@ from configsvc.client import Committed, DryRun
 from configsvc.core.errors import ConfigError
 
 MAX_COMMIT_DOCUMENTS = 500
-MAX_COMMIT_BYTES = 4 << 20
-"""What goes into one commit; a server takes twice the number, and in JSON a text is larger than it is."""
+MAX_COMMIT_BYTES = 2 << 20
+"""What goes into one commit; a server takes twice the number, and in JSON a text is larger than it is.
+
+So many bytes of YAML or JSON as people write it have far fewer values than a commit may hold.
+"""
 
 
 @click.command("import")
@@ -34,7 +37,7 @@ def command(target: Target, source: str, strip: int, message: str | None, dry_ru
     """Put the documents in SOURCE: a folder, a tar archive, plain or with gzip, or - for one on stdin.
 
     payments/api.yaml becomes the service payments/api.  Files with other endings, and dot-folders, are passed
-    over.  Up to 500 documents, or 4 MiB of them, are one commit, all or nothing; more are several.  Services
+    over.  Up to 500 documents, or 2 MiB of them, are one commit, all or nothing; more are several.  Services
     that are not in SOURCE stay, and what is equal already makes no version.
 
     \b

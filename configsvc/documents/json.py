@@ -43,12 +43,18 @@ def parse_json(data: bytes, *, bounds: Bounds) -> dict[str, object]:
     return value
 
 
-def parse_any_json(data: bytes, *, bounds: Bounds) -> object:
-    """Return the value of a JSON text with any top level, such as a list; else as `parse_json`."""
+def parse_any_json(
+    data: bytes, *, bounds: Bounds, too_many: type[DocumentInvalid] = DocumentInvalid
+) -> object:
+    """Return the value of a JSON text with any top level, such as a list; else as `parse_json`.
+
+    Args:
+        too_many: Raised for more nodes than `bounds.max_nodes`.
+    """
     text = decode_source(data, bounds=bounds)
-    check_shape(text, bounds=bounds)
+    check_shape(text, bounds=bounds, too_many=too_many)
     value = _load(text)
-    if _SURROGATE.search(text):
+    if _SURROGATE.search(text) and not _is_text(value):
         _check_surrogates(text)
     return value
 
@@ -98,6 +104,14 @@ def _find_refused(text: str, message: str) -> DocumentInvalid:
         if problem is not None:
             return fault_at(problem, text, place.offset, place.pointer)
     return fault(message)
+
+
+def _is_text(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_surrogates(text: str) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from configsvc.core.errors import DocumentInvalid
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.source import fault_at, json_pointer, too_large
 
@@ -44,8 +45,8 @@ class Place:
         return json_pointer(self.path)
 
 
-def check_shape(text: str, *, bounds: Bounds) -> None:
-    """Raise `DocumentInvalid` for a text deeper or with more nodes than its bounds.
+def check_shape(text: str, *, bounds: Bounds, too_many: type[DocumentInvalid] = DocumentInvalid) -> None:
+    """Raise `DocumentInvalid` for a text deeper than its bounds, `too_many` for one of more nodes.
 
     It stops at the token that breaks the bound.  A text that is not JSON may pass.
     """
@@ -61,7 +62,8 @@ def check_shape(text: str, *, bounds: Bounds) -> None:
         if depth > bounds.max_depth:
             raise fault_at(f"depth: {depth} (expected: <= {bounds.max_depth})", text, match.start())
         if nodes > bounds.max_nodes:
-            raise fault_at(f"nodes: {nodes} (expected: <= {bounds.max_nodes})", text, match.start())
+            found = fault_at(f"nodes: {nodes} (expected: <= {bounds.max_nodes})", text, match.start())
+            raise too_many(found.message, found.details)
         if match[0] == '"':  # a string without an end: what follows is no token
             return
 

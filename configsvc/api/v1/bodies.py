@@ -10,7 +10,7 @@ from flask import request
 from configsvc.api.bodies import check_coding, read_body
 from configsvc.api.parameters import MAX_INTEGER
 from configsvc.api.v1.negotiation import JSON
-from configsvc.core.errors import MediaTypeUnsupported, RequestInvalid, RequestTooLarge
+from configsvc.core.errors import DocumentInvalid, MediaTypeUnsupported, RequestInvalid, RequestTooLarge
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.json import parse_any_json
 
@@ -36,8 +36,13 @@ def media_type_of(expected: Collection[str]) -> str:
     raise MediaTypeUnsupported(f"Content-Type: {shown} (expected: {' or '.join(expected)})")
 
 
-def read_json(expected: Collection[str], bounds: Bounds = _SMALL) -> tuple[bytes, object]:
+def read_json(
+    expected: Collection[str], bounds: Bounds = _SMALL, too_many: type[DocumentInvalid] = DocumentInvalid
+) -> tuple[bytes, object]:
     """Return the body as sent, and what it parses to.
+
+    Args:
+        too_many: Raised for more nodes than `bounds.max_nodes`.
 
     Raises:
         RequestInvalid: There is no body.
@@ -49,7 +54,7 @@ def read_json(expected: Collection[str], bounds: Bounds = _SMALL) -> tuple[bytes
     data = read_body(request, bounds.max_bytes, RequestTooLarge)
     if not data:
         raise RequestInvalid("body: is empty (expected: JSON)")
-    return data, parse_any_json(data, bounds=bounds)
+    return data, parse_any_json(data, bounds=bounds, too_many=too_many)
 
 
 def read_members(expected: Collection[str] = (JSON,)) -> dict[str, object]:

@@ -17,13 +17,14 @@ from configsvc.api.v1.answers import (
     utc_text,
 )
 from configsvc.api.v1.bodies import as_members, check_known, integer_member, read_json, text_member
-from configsvc.api.v1.changes import read_changes
+from configsvc.api.v1.budgets import commit_nodes
+from configsvc.api.v1.changes import MAX_CHANGES, read_changes
 from configsvc.api.v1.cursors import make_cursor, read_number
 from configsvc.api.v1.listing import page_size
 from configsvc.api.v1.negotiation import JSON
 from configsvc.api.v1.sight import sees_commit, sees_everything, shown_entries, shown_message
 from configsvc.core.changes import ServiceVersion
-from configsvc.core.errors import RequestInvalid
+from configsvc.core.errors import DocumentTooLarge, RequestInvalid
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.members import member_texts
 from configsvc.service import ConfigService, Receipt
@@ -38,7 +39,8 @@ _KIND = "commits"
 _MEMBERS = ("message", "expected_revision", "changes")
 _DEPTH_AROUND = 4
 """Containers that a value in the body of a commit stands in, and one to spare."""
-_MAX_NODES = 1_000_000
+_NODES_AROUND = 32 * MAX_CHANGES
+"""Nodes of the changes themselves, and some to spare."""
 
 
 class CommitsApi:
@@ -71,7 +73,7 @@ class CommitsApi:
     def post(self) -> Response:
         """Land many changes, all or nothing."""
         query = Query(request.query_string, ("dry_run",))
-        data, value = read_json((JSON,), _bounds(self._service.bounds))
+        data, value = read_json((JSON,), _bounds(self._service.bounds), too_many=DocumentTooLarge)
         members = as_members("body", value)
         check_known(members, _MEMBERS)
         ask = read_ask(query, message=_message(members))
@@ -100,11 +102,11 @@ def _page(snapshot: Snapshot, before: int, limit: int) -> tuple[list[int], int]:
 
 
 def _bounds(document: Bounds) -> Bounds:
-    """Return the bounds of a whole body; each document in it has its own besides."""
+    """Return the bounds of a whole body; each document in it, and all of them, have their own besides."""
     return Bounds(
         max_bytes=max(MAX_COMMIT_BYTES, document.max_bytes),
         max_depth=document.max_depth + _DEPTH_AROUND,
-        max_nodes=max(_MAX_NODES, document.max_nodes),
+        max_nodes=commit_nodes(document.max_nodes) + _NODES_AROUND,
     )
 
 

@@ -217,7 +217,7 @@ def test_a_malformed_change_is_named(client: FlaskClient, change: Any, code: str
         ('{"changes": ' + "[" * 100 + "]" * 100 + "}", (400, "document-invalid")),
         ("[" * 100_000, (400, "document-invalid")),
         (b"\xff", (400, "document-invalid")),
-        (b'{"changes":[' + b"1," * 1_000_001 + b"1]}", (400, "document-invalid")),
+        (b'{"changes":[' + b"1," * 1_000_001 + b"1]}", (413, "document-too-large")),
         (b" " * ((16 << 20) + 1), (413, "request-too-large")),
     ],
 )
