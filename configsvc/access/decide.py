@@ -93,7 +93,7 @@ class Access:
 
     def __init__(self, snapshot: Callable[[], Snapshot], *, now: Callable[[], float] = time.time) -> None:
         self._snapshot = snapshot
-        self._now = now
+        self.now_s = now
         self._lock = threading.Lock()  # held while a table is made; `_seen` is swapped in one step
         self._seen = _Seen(None, None, PrincipalTable(None, _no_blob, lambda ids: ()), 0)
 
@@ -137,13 +137,13 @@ class Access:
         if found is None:
             raise Unauthorized("credential: not known here (expected: a token of a principal)")
         principal, token = found
-        if token.ends_at_s <= self._now():
+        if token.ends_at_s <= self.now_s():
             raise Unauthorized(f"credential: expired at {token.expires} (expected: a token that has not)")
         return Admission(principal, seen.epoch, token.ends_at_s, hash_)
 
     def is_current(self, admission: Admission) -> bool:
         """Return whether an admission still holds without being asked for again."""
-        return admission.epoch == self.epoch and self._now() < admission.ends_at_s
+        return admission.epoch == self.epoch and self.now_s() < admission.ends_at_s
 
     def find_unix_user(self, user: str) -> Principal | None:
         """Return who a user of the server's machine acts as; anyone where there are no principals."""

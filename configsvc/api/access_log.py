@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Protocol, cast
 
 MAX_LOGGED_CHARS = 512
 REQUEST_ID = "configsvc.request_id"
 """Where, in the environment of a request, stands how the logs call it."""
+NO_REQUEST_ID = "-"
 
 _log = logging.getLogger("configsvc.access")
 
@@ -18,9 +20,57 @@ def log_access(method: str, target: str, status: int, duration_s: float, request
         target: Path and query; cut, and escaped, since a terminal may show it.
         request_id: Names this request in the log, and in an answer 500.
     """
-    if not _log.isEnabledFor(logging.INFO):
-        return
-    duration_ms = round(duration_s * 1000, 2)
+    if _log.isEnabledFor(logging.INFO):
+        _log.handle(_record(method, target, status, round(duration_s * 1000, 2), request_id))
+
+
+class LineSink(Protocol):
+    """A handler that takes lines of which only the time and a duration differ, without a record of each."""
+
+    def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> str:
+        """Return the line of `record` for `write_line`; `duration_ms` is what stands in it for a duration."""
+
+    def write_line(self, line: str, duration_ms: float) -> None:
+        """Log `line` as of now."""
+
+
+_DURATION_MS = 98_765_432.25  # no request takes so long
+
+
+class AccessLine:
+    """What is logged of requests that are answered alike, thousands in a second: see `log_access`."""
+
+    __slots__ = ("_line", "_method", "_sink", "_status", "_target")
+
+    def __init__(self, method: str, target: str, status: int) -> None:
+        self._method = method
+        self._target = target
+        self._status = status
+        self._sink: LineSink | None = None
+        self._line = ""
+
+    def log(self, duration_s: float = 0.0) -> None:
+        """Log one of them."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        sink = _find_sink()
+        if sink is None:
+            log_access(self._method, self._target, self._status, duration_s, NO_REQUEST_ID)
+            return
+        if sink is not self._sink:
+            record = _record(self._method, self._target, self._status, _DURATION_MS, NO_REQUEST_ID)
+            self._sink, self._line = sink, sink.prepare_line(record, _DURATION_MS)
+        sink.write_line(self._line, duration_s and round(duration_s * 1000, 2))
+
+
+def _find_sink() -> LineSink | None:
+    """Return the only handler there is, if it takes lines."""
+    handlers = logging.root.handlers
+    is_taken = len(handlers) == 1 and not _log.handlers and hasattr(handlers[0], "write_line")
+    return cast(LineSink, handlers[0]) if is_taken else None
+
+
+def _record(method: str, target: str, status: int, duration_ms: float, request_id: str) -> logging.LogRecord:
     shown = printable(target)
     fields = {
         "method": printable(method),
@@ -29,7 +79,10 @@ def log_access(method: str, target: str, status: int, duration_s: float, request
         "duration_ms": duration_ms,
         "request_id": request_id,
     }
-    _log.info("%s %s %d %s ms %s", fields["method"], shown, status, duration_ms, request_id, extra=fields)
+    arguments = (fields["method"], shown, status, duration_ms, request_id)
+    return _log.makeRecord(
+        _log.name, logging.INFO, __file__, 0, "%s %s %d %s ms %s", arguments, None, extra=fields
+    )
 
 
 def printable(text: str) -> str:

@@ -5,11 +5,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from typing import TextIO
+import time
+from collections import deque
+from typing import Protocol, TextIO, cast
 
 MAX_WAITING_LINES = 10_000
 GATHER_S = 0.02
 """Seconds that lines are gathered for one write; each write of its own would cost a switch of threads."""
+
+_STAMP, _DURATION = "\x00", "\x01"  # in a line that is prepared; no formatter lets them through
+_EPOCH_S = 3600.0  # of the record that a line is prepared from
+
+_Prepared = tuple[str, float, float]  # the line, when it was written, the duration in ms
+
+
+class StampedFormatter(Protocol):
+    """A formatter that tells how it writes a time."""
+
+    def stamp(self, created_s: float) -> str:
+        """Return what stands in a line for the time of a record."""
 
 
 class LineWriter(logging.Handler):
@@ -26,8 +40,8 @@ class LineWriter(logging.Handler):
         self._stream = stream
         self._max_waiting = max_waiting
         self._gather_s = gather_s
-        self._waiting: list[str] = []  # guarded by the handler's own lock, as is the count
-        self._dropped = 0
+        self._waiting: deque[str | _Prepared] = deque()  # whose steps are atomic, so that nobody waits
+        self._dropped = 0  # guarded by the handler's own lock
         self._writing = threading.Lock()  # keeps batches in order
         self._has_lines = threading.Event()
         self._ended = threading.Event()
@@ -36,9 +50,22 @@ class LineWriter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record."""
-        line = self.format(record)
+        self._take(self.format(record))
+
+    def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> str:
+        """Return the line of `record` for `write_line`; `duration_ms` is what stands in it for a duration."""
+        record.created, record.msecs = _EPOCH_S, 0.0
+        stamp = cast(StampedFormatter, self.formatter).stamp(_EPOCH_S)
+        return self.format(record).replace(stamp, _STAMP).replace(str(duration_ms), _DURATION)
+
+    def write_line(self, line: str, duration_ms: float) -> None:
+        """Take a prepared line as of now; it is filled in when it is written."""
+        self._take((line, time.time(), duration_ms))
+
+    def _take(self, line: str | _Prepared) -> None:
         if len(self._waiting) >= self._max_waiting:
-            self._dropped += 1
+            with self.lock or contextlib.nullcontext():
+                self._dropped += 1
             return
         self._waiting.append(line)
         if not self._has_lines.is_set():
@@ -55,8 +82,8 @@ class LineWriter(logging.Handler):
         """Write all that waits."""
         with self._writing:
             with self.lock or contextlib.nullcontext():
-                lines, self._waiting = self._waiting, []
                 dropped, self._dropped = self._dropped, 0
+            lines = self._fill_in([self._waiting.popleft() for _ in range(len(self._waiting))])
             if dropped:
                 lines.append(f"{dropped} lines were dropped: nobody read them")
             if lines:
@@ -64,6 +91,20 @@ class LineWriter(logging.Handler):
                 with contextlib.suppress(OSError, ValueError):
                     self._stream.write("\n".join(lines) + "\n")
                     self._stream.flush()
+
+    def _fill_in(self, waiting: list[str | _Prepared]) -> list[str]:
+        lines = []
+        stamped_ms, stamp = -1, ""
+        for each in waiting:
+            if isinstance(each, str):
+                lines.append(each)
+                continue
+            line, now_s, duration_ms = each
+            now_ms = int(now_s * 1000)
+            if now_ms != stamped_ms:
+                stamped_ms, stamp = now_ms, cast(StampedFormatter, self.formatter).stamp(now_ms / 1000)
+            lines.append(line.replace(_STAMP, stamp).replace(_DURATION, str(duration_ms)))
+        return lines
 
     def close(self) -> None:
         """Write all that waits, and take nothing more."""

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
@@ -30,6 +31,12 @@ class TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
+    def stamp(self, created_s: float) -> str:
+        """Return a time as lines have it."""
+        seconds, milliseconds = divmod(round(created_s * 1000), 1000)
+        text = time.strftime(self.default_time_format, time.gmtime(seconds))
+        return self.default_msec_format % (text, milliseconds)
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback after it, without secrets."""
         return redact(super().format(record))
@@ -42,6 +49,10 @@ class TextFormatter(logging.Formatter):
 
 class RedactedJsonFormatter(JsonFormatter):
     """Lines for programs, without secrets."""
+
+    def stamp(self, created_s: float) -> str:
+        """Return a time as lines have it."""
+        return datetime.fromtimestamp(created_s, tz=UTC).isoformat()
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

@@ -12,6 +12,8 @@ class Deadline:
     Used by the event loop only.
     """
 
+    __slots__ = ("_action", "_seconds", "_timer")
+
     def __init__(self, seconds: float, action: Callable[[], None]) -> None:
         self._seconds = seconds
         self._action = action

@@ -31,8 +31,10 @@ class HotRead:
         version: Of the service, that the answer is of.
         tag: Its ETag.
         media_type: Of its body.
-        body_lines: Header lines of what describes the body.
-        lines: All other header lines but `Date` and `Config-Revision`; the empty line ends them.
+        text: Header lines of what describes the body, all others but `Date` and `Config-Revision`, the
+            empty line that ends them, and the body: as they are sent.
+        lines_start: Where, in `text`, the lines begin that do not describe the body.
+        body_start: Where, in `text`, the body begins.
         revision: The newest one at which the answer is known to hold.
         is_unfit: It is not kept here, and nobody need try before there is a new version.
     """
@@ -41,17 +43,37 @@ class HotRead:
     version: int
     tag: bytes
     media_type: bytes
-    body_lines: bytes
-    lines: bytes
-    body: bytes
+    text: bytes
+    lines_start: int
+    body_start: int
     revision: int
     is_unfit: bool = False
 
     @property
     def size(self) -> int:
         """Bytes that it takes in memory, about."""
-        text = len(self.body_lines) + len(self.lines) + len(self.body) + len(self.tag) + len(self.media_type)
+        text = len(self.text) + len(self.tag) + len(self.media_type)
         return text + len(self.service) + BYTES_BESIDE_TEXT
+
+    @property
+    def body(self) -> bytes:
+        """The body alone."""
+        return self.text[self.body_start :]
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the body."""
+        return len(self.text) - self.body_start
+
+    @property
+    def head_text(self) -> bytes:
+        """All before the body."""
+        return self.text[: self.body_start]
+
+    @property
+    def known_text(self) -> bytes:
+        """What is sent to who has this version already: the head, without what describes the body."""
+        return self.text[self.lines_start : self.body_start]
 
     def head(self, *, is_whole: bool) -> RawHeaders:
         """Return the headers, `Date` and `Config-Revision` aside.
@@ -59,7 +81,7 @@ class HotRead:
         Args:
             is_whole: With those that describe the body.
         """
-        text = self.body_lines + self.lines if is_whole else self.lines
+        text = self.head_text if is_whole else self.known_text
         pairs = (line.partition(b": ") for line in text[:-4].split(b"\r\n"))
         return [(name, value) for name, _, value in pairs]
 
@@ -75,22 +97,23 @@ def hot_read(service: str, answer_headers: RawHeaders, body: bytes | None) -> Ho
     version, revision = int(found[_VERSION]), int(found[_REVISION])
     if body is None or found.get(b"content-length") != b"%d" % len(body):
         return unfit(service, version, revision)
-    rest = [pair for pair in answer_headers if pair[0] not in (*_OF_BODY, _REVISION)]
+    body_lines = _lines([pair for pair in answer_headers if pair[0] in _OF_BODY])
+    lines = _lines([pair for pair in answer_headers if pair[0] not in (*_OF_BODY, _REVISION)]) + b"\r\n"
     return HotRead(
         service,
         version,
         found[b"etag"],
         found[b"content-type"],
-        _lines([pair for pair in answer_headers if pair[0] in _OF_BODY]),
-        _lines(rest) + b"\r\n",
-        body,
+        body_lines + lines + body,
+        len(body_lines),
+        len(body_lines) + len(lines),
         revision,
     )
 
 
 def unfit(service: str, version: int, revision: int) -> HotRead:
     """Return the mark of an answer that is not kept, such as one that is too large."""
-    return HotRead(service, version, b"", b"", b"", b"", b"", revision, is_unfit=True)
+    return HotRead(service, version, b"", b"", b"", 0, 0, revision, is_unfit=True)
 
 
 def _lines(pairs: RawHeaders) -> bytes:
@@ -118,6 +141,14 @@ class HotReads:
         if read is None:
             return None
         if read.revision != snapshot.revision and not self._renew(target, read, snapshot):
+            return None
+        self._kept.move_to_end(target)
+        return read
+
+    def use(self, target: bytes, revision: int) -> HotRead | None:
+        """Return the answer that is known to hold at `revision`, now the last one used; None without one."""
+        read = self._kept.get(target)
+        if read is None or read.revision != revision or read.is_unfit:
             return None
         self._kept.move_to_end(target)
         return read

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from configsvc.access.decide import Access
 from configsvc.api import headers
-from configsvc.api.access_log import log_access
+from configsvc.api.access_log import NO_REQUEST_ID, AccessLine, log_access
 from configsvc.core.measures import Spread
 from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers
 from configsvc.edge.environ import make_environ
 from configsvc.edge.hot import HotRead, HotReads, hot_read
 from configsvc.edge.hot_readers import HotReaders
-from configsvc.edge.hot_requests import HotRequest, find_request, is_hot, is_named
+from configsvc.edge.hot_requests import HotRequest, find_request, is_hot, is_named, target_of
 from configsvc.edge.wsgi_call import WsgiCall
 from configsvc.store.base import Snapshot
 
@@ -47,15 +47,16 @@ class HotAnswerer:
     ) -> None:
         self.reads = HotReads(max_bytes)
         self.answered: Counter[int] = Counter()
-        """How many answers were given here, by status."""
-        self.wired: Counter[int] = Counter()
+        """How many answers were given through ASGI, by status."""
+        self.ready: Counter[int] = Counter()
         """The same of answers that went straight to the network."""
         self.spread = Spread()
-        """Seconds that the answers took, those on the wire aside."""
+        """Seconds that the answers through ASGI took."""
         self.made = 0
         """How many answers the application was asked for."""
         self._app = app
-        self._newest = snapshot
+        self.newest = snapshot
+        self.now_s = access.now_s
         self._readers = HotReaders(access, snapshot)
         self._hosts: set[bytes] = set()  # that the application has answered to
         self._making: dict[tuple[bytes, bytes], asyncio.Future[HotRead | None]] = {}
@@ -73,18 +74,26 @@ class HotAnswerer:
         """Return what answers a plain read; None for anything else."""
         return self._answer if self._behind is not None and is_hot(scope) else None
 
-    def find_kept(self, request: HotRequest) -> HotRead | None:
-        """Return the kept answer to a request; None when it has to be made, or is not for here."""
-        read = self.reads.find(request.target, self._newest())
+    def find_kept(self, request: HotRequest, snapshot: Snapshot) -> HotRead | None:
+        """Return the kept answer to a request; None when it has to be made, or is not for here.
+
+        Args:
+            snapshot: The newest one.
+        """
+        read = self.reads.find(request.target, snapshot)
         is_fit = read is not None and not read.is_unfit and request.host in self._hosts
         if read is None or not is_fit or not request.is_content(read.media_type):
             return None
         return read if self._readers.admits(request.authorization, read.service) else None
 
-    def note_wire(self, target: bytes, *, is_head: bool, status: int) -> None:
-        """Count and log an answer that went straight to the network."""
-        self.wired[status] += 1
-        log_access("HEAD" if is_head else "GET", target.decode("ascii"), status, 0.0, "-")
+    def ends_at_s(self, request: HotRequest) -> float:
+        """Return until when the credential of a request is good for which there was a kept answer."""
+        return self._readers.ends_at_s(request.authorization)
+
+    def note_ready(self, line: AccessLine, status: int) -> None:
+        """Count and log an answer that went straight to the network: all of them come through here."""
+        self.ready[status] += 1
+        line.log()
 
     def drain(self) -> None:
         """Go on: nothing waits here."""
@@ -95,7 +104,7 @@ class HotAnswerer:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s = time.perf_counter()
-        request = find_request(scope)
+        request = find_request(target_of(scope), scope["headers"])
         read = None if request is None else await self._read(request, scope)
         if request is None or read is None or not request.is_content(read.media_type):
             assert self._behind is not None
@@ -110,13 +119,13 @@ class HotAnswerer:
         self._note(scope, status, started_s)
 
     def _note(self, scope: Scope, status: int, started_s: float) -> None:
-        """Count and log an answer of the edge's own: all of them come through here."""
+        """Count and log an answer that goes through ASGI: all of them come through here."""
         self.answered[status] += 1
         spent_s = time.perf_counter() - started_s
         self.spread.observe(spent_s)
         query = scope["query_string"].decode("latin-1")
         target = scope["path"] + ("?" + query if query else "")
-        log_access(scope["method"], target, status, spent_s, "-")
+        log_access(scope["method"], target, status, spent_s, NO_REQUEST_ID)
 
     async def _read(self, request: HotRequest, scope: Scope) -> HotRead | None:
         """Return the answer as of the newest snapshot; None when it is Flask's to give."""
@@ -124,7 +133,7 @@ class HotAnswerer:
             service = request.service
             if not self._readers.admits(request.authorization, service):
                 return None
-            snapshot = self._newest()
+            snapshot = self.newest()
             read = self.reads.find(request.target, snapshot)
             if read is not None and (read.is_unfit or request.host in self._hosts):
                 return None if read.is_unfit else read

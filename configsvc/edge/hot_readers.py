@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from configsvc.access.decide import Access, Action, Admission
 from configsvc.core.errors import Unauthorized
+from configsvc.core.principals import NEVER_S
 from configsvc.store.base import Snapshot
 
 MAX_ADMISSIONS = 4096
@@ -34,6 +35,11 @@ class HotReaders:
         if admission is None or not self._access.is_current(admission):
             admission = self._admit(authorization)
         return admission is not None and self._access.may(admission.principal, Action.READ, service)
+
+    def ends_at_s(self, authorization: bytes | None) -> float:
+        """Return when a credential ends that was admitted just now; see `Admission`."""
+        admission = self._admissions.get(authorization)
+        return NEVER_S if admission is None else admission.ends_at_s
 
     def _admit(self, authorization: bytes | None) -> Admission | None:
         self._admissions.pop(authorization, None)

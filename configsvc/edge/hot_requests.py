@@ -58,13 +58,18 @@ class HotRequest:
 
 def is_hot(scope: Scope) -> bool:
     """Return whether method and target are those of a plain read."""
-    return scope["method"] in ("GET", "HEAD") and _TARGET.fullmatch(_target(scope)) is not None
+    return scope["method"] in ("GET", "HEAD") and is_hot_target(target_of(scope))
 
 
-def find_request(scope: Scope) -> HotRequest | None:
+def is_hot_target(target: bytes) -> bool:
+    """Return whether a target as it was sent is that of a plain read."""
+    return _TARGET.fullmatch(target) is not None
+
+
+def find_request(sent_target: bytes, headers: RawHeaders) -> HotRequest | None:
     """Return what a request for a hot target asks for; None when there is something unusual about it."""
-    target = _target(scope).replace(b"%2F", b"/")
-    found = _met(scope["headers"])
+    target = sent_target.replace(b"%2F", b"/")
+    found = _met(headers)
     if found is None or found.keys() & {b"content-length", b"if-match", b"transfer-encoding"}:
         return None
     host, tag = found.get(b"host"), found.get(b"if-none-match")
@@ -78,7 +83,8 @@ def is_named(request: HotRequest) -> bool:
     return is_service(request.service)
 
 
-def _target(scope: Scope) -> bytes:
+def target_of(scope: Scope) -> bytes:
+    """Return path and query as they were sent."""
     path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from configsvc.api.problems import Problem, http_problem, phrase
 from configsvc.edge.deadline import Deadline
 from configsvc.edge.framing import check_head
+from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.edge.transport import ClosingTransport
 
@@ -49,18 +50,32 @@ class ProtocolLimits:
 
 
 class EdgeProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection.
+
+    Args:
+        ready: Answers what it can as soon as the head is parsed, without a task and without ASGI.
+    """
 
     transport: ClosingTransport
 
-    def __init__(self, *args: Any, limits: ProtocolLimits, refusals: Refusals, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        limits: ProtocolLimits,
+        refusals: Refusals,
+        ready: ReadyAnswers | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.peer = ""
+        """Address that it comes from."""
+        self._ready = ready
+        self._answered_s = 0.0  # by the loop's clock, when it was answered last without ASGI
+        self._is_answered = False  # the request that is being parsed was
         self._limits = limits
         self._refusals = refusals
         self._head_deadline = Deadline(limits.header_timeout_s, self._head_is_late)
         self._write_deadline = Deadline(limits.write_timeout_s, self._write_is_late)
-        # uvicorn's own timer starts with the first answer; this one, with the connection.
-        self._first_deadline = Deadline(limits.keep_alive_s, self.timeout_keep_alive_handler)
         self._refusal: Problem | None = None
         self._running: RequestResponseCycle | None = None
         self._is_head_open = False
@@ -75,7 +90,8 @@ class EdgeProtocol(HttpToolsProtocol):
         inner = cast(asyncio.Transport, transport)
         flush_s = self._limits.write_timeout_s
         super().connection_made(ClosingTransport(inner, linger_s=LINGER_S, flush_s=flush_s))
-        self._first_deadline.start()
+        self.peer = self.client[0] if self.client else ""
+        self._wait_idly(self._limits.keep_alive_s)  # uvicorn's own timer starts with the first answer
         excess = len(self.connections) - self._limits.max_connections
         if excess > OVERFLOW_CONNECTIONS:
             self.transport.abort()
@@ -91,8 +107,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         self._unset_keepalive_if_required()
-        for deadline in (self._first_deadline, self._head_deadline, self._write_deadline):
-            deadline.stop()
+        self._head_deadline.stop()
+        self._write_deadline.stop()
         self.transport.forget()
 
     def eof_received(self) -> None:
@@ -120,12 +136,26 @@ class EdgeProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._write_deadline.stop()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close if nothing has happened for as long; no request sets the timer anew, which would be dear."""
+        self.timeout_keep_alive_task = None
+        if self._is_head_open or self._is_body_open or self._is_answering():
+            return  # the end of the answer starts it again
+        left_s = self._answered_s + self._limits.keep_alive_s - self.loop.time()
+        if left_s > 0:
+            self._wait_idly(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _wait_idly(self, seconds: float) -> None:
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
     # Requests
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; nothing more is looked at after a refusal."""
-        self._unset_keepalive_if_required()
-        self._first_deadline.stop()
+        self._is_answered = False
         if self._refusal is not None or self.transport.is_closing():
             return
         if self._is_head_open or self._is_body_open:
@@ -146,7 +176,10 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._is_answered = False
         self._is_head_open = True
         self._is_upgrade = False
         self._unparsed_bytes = 0
@@ -157,13 +190,21 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         if len(self.headers) >= MAX_HEADERS:
             raise Refused(http_problem(431, f"headers: more than {MAX_HEADERS}"))
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Judge the head, and begin the request."""
+        """Judge the head, and begin the request, or answer it at once."""
         self._head_deadline.stop()
         self._is_head_open = False
         self._unparsed_bytes = 0
+        answer = self._find_ready()
+        if answer is not None:
+            self._is_answered = True
+            self._send_ready(answer)
+            return
         self._check_size(sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url))
         check_head(
             self.parser.get_method().decode("ascii"), self.url, self.parser.get_http_version(), self.headers
@@ -173,8 +214,16 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._is_upgrade = True
             return
-        super().on_headers_complete()
+        self._begin_request()
         self._is_body_open = True
+
+    def _begin_request(self) -> None:
+        """Let uvicorn make the scope, which only requests need that are not answered at once, and go on."""
+        url, headers, is_expecting = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, is_expecting
+        self.headers += headers  # the list that the scope has too
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
@@ -184,7 +233,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request."""
         self._is_body_open = False
-        if not self._is_upgrade:
+        if not (self._is_upgrade or self._is_answered):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -196,6 +245,39 @@ class EdgeProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
+
+    # Answers without ASGI
+
+    def _find_ready(self) -> bytes | None:
+        """Return the whole answer to the request whose head was parsed; None when it is not for here."""
+        ready, parser = self._ready, self.parser
+        if ready is None or not self._is_quiet():
+            return None
+        decided = ready.recall(parser.get_method(), self.url, self.headers)
+        if decided is None or parser.get_http_version() != "1.1" or not parser.should_keep_alive():
+            return None
+        return ready.answer(decided, self.server_state.default_headers, self.peer)
+
+    def _send_ready(self, answer: bytes) -> None:
+        """Send a whole answer; the timer of idle connections goes on, and looks at when this was."""
+        self.transport.write(answer)
+        self.server_state.total_requests += 1
+        self._answered_s = self.loop.time()
+        self._head_deadline.stop()
+        self._wait_idly(self._limits.keep_alive_s)
+
+    def _is_quiet(self) -> bool:
+        """Return whether nothing is under way here, and the client reads what it is sent."""
+        running = self._running
+        return not (
+            self._is_head_open
+            or self._is_body_open
+            or self.pipeline
+            or (running is not None and not running.response_complete)
+            or self._refusal is not None
+            or self.flow.write_paused
+            or self.transport.is_lingering
+        )
 
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.response_complete
@@ -259,7 +341,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def _watch_head(self) -> None:
         """Start the clock for a head that has begun, and for bytes that are none."""
         is_idle = not (self._is_body_open or self._is_answering())
-        if self._is_head_open or is_idle:
+        if self._is_head_open or (is_idle and not self._is_answered):
             self._head_deadline.start()
 
     def _head_is_late(self) -> None:

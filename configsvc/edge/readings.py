@@ -40,14 +40,14 @@ def hot_reading(hot: HotAnswerer) -> Reading:
         answered = CounterMetricFamily(
             "configsvc_hot_reads", "Reads answered from memory.", labels=("layer", "status")
         )
-        counts: tuple[tuple[str, Counter[int]], ...] = (("edge", hot.answered), ("wire", hot.wired))
+        counts: tuple[tuple[str, Counter[int]], ...] = (("edge", hot.answered), ("ready", hot.ready))
         for layer, found in counts:
             for status in (200, 304):
                 answered.add_metric((layer, str(status)), found[status])
         yield answered
         yield histogram(
             "configsvc_hot_read_seconds",
-            "Time to answer a read from memory; those of the wire layer are not timed.",
+            "Time to answer a read from memory through ASGI; those sent ready-made are not timed.",
             {(): hot.spread},
             (),
         )

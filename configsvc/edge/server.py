@@ -22,6 +22,7 @@ from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.limiting import Limiting
 from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
 from configsvc.edge.readings import hot_reading, server_reading
+from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.refusals import Refusals
 from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
 from configsvc.edge.wire import Wire, WireProtocol
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 BACKLOG = 4096
 FILES_BESIDE_CONNECTIONS = 256
 SPARE_STREAM_THREADS = 4
+KNOWN_REQUESTS_SHARE = 4
+"""What part of `hot_cache_bytes` may be used beside it for requests as they were sent."""
 
 
 class Server(uvicorn.Server):
@@ -133,10 +136,13 @@ def _protocol(
     settings: Settings, refusals: Refusals, hot: HotAnswerer | None, rates: RateLimits | None
 ) -> Callable[..., EdgeProtocol]:
     limits = _protocol_limits(settings)
-    if hot is None or not settings.wire:
+    if hot is None:
         return partial(EdgeProtocol, limits=limits, refusals=refusals)
     counting = rates if rates is not None and rates.is_limiting else None
-    return partial(WireProtocol, limits=limits, refusals=refusals, wire=Wire(hot, rates=counting))
+    ready = ReadyAnswers(hot, settings.hot_cache_bytes // KNOWN_REQUESTS_SHARE, rates=counting)
+    if not settings.wire:
+        return partial(EdgeProtocol, limits=limits, refusals=refusals, ready=ready)
+    return partial(WireProtocol, limits=limits, refusals=refusals, ready=ready, wire=Wire(ready))
 
 
 def _bridge_limits(settings: Settings) -> BridgeLimits:

@@ -27,14 +27,15 @@ class ClosingTransport(asyncio.Transport):
         self._linger_s = linger_s
         self._flush_s = flush_s
         self._timer: asyncio.TimerHandle | None = None
-        self._is_lingering = False
+        self.is_lingering = False
+        """Whether a close has begun, and what comes is thrown away."""
 
     def close(self) -> None:
         """Send what was written, wait for the client to hang up, and close.  Closing twice is harmless."""
         if self.is_closing():
             return
         if self._inner.can_write_eof():
-            self._is_lingering = True
+            self.is_lingering = True
             self._inner.write_eof()
             self._inner.resume_reading()
         else:
@@ -68,11 +69,11 @@ class ClosingTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Return whether a close has begun."""
-        return self._is_lingering or self._inner.is_closing()
+        return self.is_lingering or self._inner.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Write, unless a close has begun."""
-        if not self._is_lingering:
+        if not self.is_lingering:
             self._inner.write(data)
 
     def pause_reading(self) -> None:

@@ -10,15 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from configsvc.access.rates import RateLimits
-from configsvc.api import headers
-from configsvc.edge.hot_answerer import HotAnswerer
-from configsvc.edge.hot_requests import ONE_TAG, HotRequest
+from configsvc.edge.asgi_types import RawHeaders
+from configsvc.edge.hot_requests import ONE_TAG, HotRequest, is_hot_target
 from configsvc.edge.protocol import EdgeProtocol
+from configsvc.edge.ready import MAX_HEAD_BYTES, Decided, ReadyAnswers
 
-MAX_HEAD_BYTES = 2048
-MAX_BODY_BYTES = 64 << 10
-"""A larger body goes the way that counts how long the client leaves it unread."""
 MAX_BLOCKS = 4096
 """Header blocks whose meaning is remembered; all are read again when there are more."""
 
@@ -29,7 +25,6 @@ _HARMLESS = frozenset(
         *(b"connection", b"host", b"if-none-match", b"pragma", b"traceparent", b"tracestate", b"user-agent"),
     )
 )
-_REVISION = headers.REVISION.lower().encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,61 +38,45 @@ class _Block:
 
 
 class Wire:
-    """Finds the whole answer to a whole request among what `hot` keeps.  Used by the event loop only.
+    """Finds the whole answer to a whole request.  Used by the event loop only."""
 
-    Args:
-        rates: Count what is answered here, by the address of the peer; None: nobody is limited.
-    """
-
-    def __init__(self, hot: HotAnswerer, *, rates: RateLimits | None = None) -> None:
-        self._hot = hot
-        self._rates = rates
+    def __init__(self, ready: ReadyAnswers) -> None:
+        self._ready = ready
+        self._known = ready.known
         self._blocks: dict[bytes, _Block | None] = {}
-        self._default: object = None
-        self._default_lines = b""
 
-    def find(self, data: bytes, default_headers: list[tuple[bytes, bytes]], peer: str = "") -> bytes | None:
+    def find(self, data: bytes, default_headers: RawHeaders, peer: str) -> bytes | None:
         """Return the answer to the request that `data` is; None when it is not for here.
 
         Args:
-            default_headers: That the server adds to every answer; another list when they change.
-            peer: Address that the connection comes from.
+            default_headers, peer: See `ReadyAnswers.answer`.
         """
+        known = self._known.find(data)
+        if known is not None:
+            return self._ready.answer(known, default_headers, peer)
+        decided = self._read(data)
+        if decided is None:
+            return None
+        answer = self._ready.answer(decided, default_headers, peer)
+        if answer is not None:
+            self._known.keep(data, len(data), decided)
+        return answer
+
+    def _read(self, data: bytes) -> Decided | None:
+        """Return what one whole request asks for; None when there is anything unusual about it."""
         end = data.find(b"\r\n")
         words = data[:end].split(b" ")
         if len(data) > MAX_HEAD_BYTES or data.find(b"\r\n\r\n") != len(data) - 4 or len(words) != 3:
             return None
         method, target, version = words
-        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD"):
+        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or not is_hot_target(target):
             return None
         block = self._block(data[end + 2 : -4])
         if block is None:
             return None
-        request = HotRequest(
-            target.replace(b"%2F", b"/"), block.host, block.authorization, block.accept, block.tag
-        )
-        return self._answer(request, default_headers, peer, is_head=method == b"HEAD")
-
-    def _answer(
-        self, request: HotRequest, default_headers: list[tuple[bytes, bytes]], peer: str, *, is_head: bool
-    ) -> bytes | None:
-        read = self._hot.find_kept(request)
-        if read is None or len(read.body) > MAX_BODY_BYTES:
-            return None
-        # Last, since who counts a request must answer it; one too many is refused behind the parser.
-        if self._rates is not None and not self._rates.admits(peer, request.authorization):
-            return None
-        if default_headers is not self._default:
-            self._default = default_headers
-            self._default_lines = b"".join(b"%s: %s\r\n" % pair for pair in default_headers)
-        revision = b"%s: %d\r\n" % (_REVISION, read.revision)
-        if request.tag == read.tag:
-            self._hot.note_wire(request.target, is_head=is_head, status=304)
-            return b"".join((b"HTTP/1.1 304 Not Modified\r\n", self._default_lines, revision, read.lines))
-        self._hot.note_wire(request.target, is_head=is_head, status=200)
-        body = b"" if is_head else read.body
-        ok = b"HTTP/1.1 200 OK\r\n"
-        return b"".join((ok, self._default_lines, revision, read.body_lines, read.lines, body))
+        target = target.replace(b"%2F", b"/")
+        request = HotRequest(target, block.host, block.authorization, block.accept, block.tag)
+        return Decided(request, is_head=method == b"HEAD")
 
     def _block(self, text: bytes) -> _Block | None:
         if text in self._blocks:
@@ -113,31 +92,16 @@ class WireProtocol(EdgeProtocol):
 
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._wire = wire
+        self._find = wire.find
 
     def data_received(self, data: bytes) -> None:
         """Answer a hot read, or parse what came."""
-        answer = None
-        if self._is_quiet():
-            peer = self.client[0] if self.client else ""
-            answer = self._wire.find(data, self.server_state.default_headers, peer)
+        is_quiet = self._is_quiet()
+        answer = self._find(data, self.server_state.default_headers, self.peer) if is_quiet else None
         if answer is None:
             super().data_received(data)
-            return
-        self._unset_keepalive_if_required()
-        self._first_deadline.stop()
-        self._head_deadline.stop()
-        self.transport.write(answer)
-        self.server_state.total_requests += 1
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
-
-    def _is_quiet(self) -> bool:
-        """Return whether nothing is under way here, and the client reads what it is sent."""
-        is_open = self._is_head_open or self._is_body_open or self._is_answering() or bool(self.pipeline)
-        is_over = self._refusal is not None or self.transport.is_closing()
-        return not (is_open or is_over or self.flow.write_paused)
+        else:
+            self._send_ready(answer)
 
 
 def _read_block(text: bytes) -> _Block | None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
+import time
 
 import pytest
 
+from configsvc.api.access_log import AccessLine, log_access
+from configsvc.cli.linewriter import LineWriter
 from configsvc.cli.logs import make_formatter
 
 
@@ -54,3 +58,38 @@ def test_a_json_line_has_the_traceback() -> None:
         "ValueError: trouble"
         in json.loads(make_formatter("json").format(record("x", exc_info=True)))["exc_info"]
     )
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
+    log_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1_764_000_000.125  # a fraction that a float holds exactly
+    monkeypatch.setattr(time, "time", lambda: now_s)
+    terminal = io.StringIO()
+    writer = LineWriter(terminal)
+    writer.setFormatter(make_formatter(log_format))
+    monkeypatch.setattr(logging.root, "handlers", [writer])
+    logger = logging.getLogger("configsvc.access")
+    monkeypatch.setattr(logger, "level", logging.INFO)
+
+    line = AccessLine("GET", "/config?service=a%2Fb", 304)
+    for duration_s in (0.0, 1.23456):
+        line.log(duration_s)
+        log_access("GET", "/config?service=a%2Fb", 304, duration_s, "-")
+    writer.close()
+
+    lines = terminal.getvalue().splitlines()
+    assert lines[0] == lines[1]
+    assert lines[2] == lines[3]
+    assert "304" in lines[0]
+    assert "1234.56" in lines[2]
+    assert "2025-11-24T16:00:00.125" in lines[0]
+
+
+def test_a_line_that_nobody_takes_ready_made_is_logged_as_others_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO, "configsvc.access"):
+        AccessLine("GET", "/config?service=a", 200).log()
+    assert caplog.messages == ["GET /config?service=a 200 0.0 ms -"]

@@ -53,7 +53,7 @@ class Pair:
     @property
     def answered(self) -> Counter[int]:
         """Answers given in front of Flask, by status."""
-        return self.hot.answered + self.hot.wired
+        return self.hot.answered + self.hot.ready
 
     def check(self, request: Request) -> Answer:
         """Return the answer to a request; both give the same, the first time and later."""
@@ -172,7 +172,7 @@ def test_plain_reads_are_answered_in_front_of_flask(both: Pair, settings: Settin
         assert both.check(("GET", target, {"If-None-Match": tag}))[0] == 304
 
     assert both.answered == {200: 24, 304: 12}
-    assert both.hot.wired == ({200: 20, 304: 12} if settings.wire else {})
+    assert both.hot.ready == {200: 20, 304: 12}
 
 
 def test_a_read_after_a_write_reads_the_write(both: Pair) -> None:

@@ -1,0 +1,156 @@
+"""Kept reads as the whole bytes of an answer, for who writes to the network without ASGI."""
+
+from __future__ import annotations
+
+from configsvc.access.rates import RateLimits
+from configsvc.api import headers
+from configsvc.api.access_log import AccessLine
+from configsvc.core.principals import NEVER_S
+from configsvc.edge.asgi_types import RawHeaders
+from configsvc.edge.hot_answerer import HotAnswerer
+from configsvc.edge.hot_requests import HotRequest, find_request, is_hot_target
+from configsvc.store.base import Snapshot
+
+MAX_BODY_BYTES = 64 << 10
+"""A larger body goes the way that counts how long the client leaves it unread."""
+MAX_HEAD_BYTES = 4096
+"""A request with a larger head goes through ASGI."""
+BYTES_BESIDE_REQUEST = 800
+"""What a remembered request takes in memory beyond its bytes."""
+BYTES_BESIDE_HEADER = 128
+"""The same of each header that was parsed."""
+
+_LEFT_TO_ASGI = (b"upgrade", b"x-forwarded-for")
+_REVISION = headers.REVISION.lower().encode("ascii")
+
+
+class Decided:
+    """A request, and how it is answered as long as nothing changes; made by `ReadyAnswers.decide`."""
+
+    __slots__ = ("ends_at_s", "is_head", "line", "request", "snapshot", "status")
+
+    def __init__(self, request: HotRequest, *, is_head: bool) -> None:
+        self.request = request
+        self.is_head = is_head
+        self.snapshot: Snapshot | None = None
+        self.ends_at_s = 0.0
+        self.status = 0
+        self.line = AccessLine("", "", 0)
+
+
+class KnownRequests:
+    """Requests as they came: the same bytes ask the same thing.
+
+    Args:
+        max_bytes: That they may take in memory; all are forgotten when there are more.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._used_bytes = 0
+        self._all: dict[object, Decided] = {}
+        self.find = self._all.get
+
+    def keep(self, key: object, size: int, decided: Decided) -> None:
+        """Remember a request of `size` bytes."""
+        size += BYTES_BESIDE_REQUEST
+        if self._used_bytes + size > self._max_bytes:
+            self._all.clear()
+            self._used_bytes = 0
+        self._all[key] = decided
+        self._used_bytes += size
+
+
+class ReadyAnswers:
+    """Answers plain reads with what `hot` keeps.  Used by the event loop only.
+
+    Args:
+        max_bytes: See `KnownRequests`.
+        rates: Count what is answered here, by the address of the peer; None: nobody is limited.
+    """
+
+    def __init__(self, hot: HotAnswerer, max_bytes: int, *, rates: RateLimits | None = None) -> None:
+        self._rates = rates
+        self.known = KnownRequests(max_bytes)
+        self._hot = hot
+        self._newest = hot.newest
+        self._now_s = hot.now_s
+        self._use = hot.reads.use
+        self._snapshot: Snapshot | None = None
+        self._revision = 0
+        self._default_headers: RawHeaders = []
+        self._ok = b""
+        self._unchanged = b""
+
+    def recall(self, method: bytes, target: bytes, sent: RawHeaders) -> Decided | None:
+        """Return what is known of a request; None when it is no plain read, or has anything unusual about it.
+
+        Args:
+            target: As it was sent.
+            sent: All its headers, with lower-case names.
+        """
+        if method not in (b"GET", b"HEAD") or not is_hot_target(target):
+            return None
+        key = (method, target, *sent)
+        known = self.known.find(key)
+        if known is not None:
+            return known
+        request = find_request(target, sent)
+        size = sum(len(name) + len(value) + BYTES_BESIDE_HEADER for name, value in sent)
+        is_odd = any(name in _LEFT_TO_ASGI for name, _ in sent)
+        if request is None or size > MAX_HEAD_BYTES or is_odd:
+            return None
+        decided = Decided(request, is_head=method == b"HEAD")
+        self.known.keep(key, size, decided)
+        return decided
+
+    def answer(self, decided: Decided, default_headers: RawHeaders, peer: str) -> bytes | None:
+        """Return the whole answer; None when it is not for here.
+
+        Args:
+            default_headers: That the server adds to every answer; another list when they change.
+            peer: Address that the connection comes from.
+        """
+        snapshot = self._newest()
+        is_decided = decided.snapshot is snapshot and (
+            decided.ends_at_s == NEVER_S or decided.ends_at_s > self._now_s()
+        )
+        if not (is_decided or self._decide(decided, snapshot)):
+            return None
+        if snapshot is not self._snapshot or default_headers is not self._default_headers:
+            self._begin(snapshot, default_headers)
+        read = self._use(decided.request.target, self._revision)
+        if read is None:
+            decided.snapshot = None
+            return None
+        # Last, since who counts a request must answer it; one too many is refused behind the parser.
+        if self._rates is not None and not self._rates.admits(peer, decided.request.authorization):
+            return None
+        self._hot.note_ready(decided.line, decided.status)
+        if decided.status == 304:
+            return self._unchanged + read.known_text
+        if decided.is_head:
+            return self._ok + read.head_text
+        return self._ok + read.text
+
+    def _decide(self, decided: Decided, snapshot: Snapshot) -> bool:
+        """Return whether a request is answered here at `snapshot`, and note how."""
+        request = decided.request
+        read = self._hot.find_kept(request, snapshot)
+        if read is None or read.body_size > MAX_BODY_BYTES:
+            return False
+        status = 304 if request.tag == read.tag else 200
+        if status != decided.status:
+            method = "HEAD" if decided.is_head else "GET"
+            decided.status, decided.line = status, AccessLine(method, request.target.decode("ascii"), status)
+        decided.ends_at_s = self._hot.ends_at_s(request)
+        decided.snapshot = snapshot
+        return True
+
+    def _begin(self, snapshot: Snapshot, default_headers: RawHeaders) -> None:
+        """Make anew how answers begin: with what changes by the second and by the commit."""
+        self._snapshot, self._revision, self._default_headers = snapshot, snapshot.revision, default_headers
+        lines = b"".join(b"%s: %s\r\n" % pair for pair in default_headers)
+        lines += b"%s: %d\r\n" % (_REVISION, snapshot.revision)
+        self._ok = b"HTTP/1.1 200 OK\r\n" + lines
+        self._unchanged = b"HTTP/1.1 304 Not Modified\r\n" + lines
