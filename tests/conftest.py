@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
+from werkzeug.routing import Rule
 
 # A test holds to its own bounds on time, in seconds of the processor.  Those of Hypothesis count
 # by the clock, and would fail where the machine has other work too.
@@ -11,3 +16,30 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("project")
+
+SLOW_ROOMS = frozenset({"crash", "edge", "end_to_end", "gitdoor"})
+"""Where nearly every test has a server or a git of its own."""
+
+_builders: dict[tuple[str, bool], Any] = {}
+_compile_builder = Rule._compile_builder
+
+
+def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Any:
+    key = (rule.rule, append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+# Werkzeug compiles for each route what would make its URL: 25 ms of every test that has an
+# application, and nothing here makes URLs.
+Rule._compile_builder = _remembered_builder  # type: ignore[method-assign, assignment]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow rooms."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).parts[0] in SLOW_ROOMS:
+            item.add_marker(pytest.mark.slow)

@@ -23,6 +23,7 @@
         ServiceExists
         ServiceEnabled            only a disabled service can be deleted
         PrincipalExists
+        PrincipalsConflict        nobody would be left to administer, or a credential would be of two
         PathConflict              the file cannot stand where it should
         RequestIdReused           the request id belongs to another write
         PatchFailed               a pointer leads nowhere, or a test does not hold

@@ -33,6 +33,7 @@ def assert_leads_from_one_to_the_other(old: Value, new: Value) -> None:
     assert (patch == []) == (fingerprint(old) == fingerprint(new))
 
 
+@pytest.mark.slow
 @given(DOCUMENTS, DOCUMENTS)
 @settings(max_examples=150, deadline=None)
 def test_the_difference_of_two_values_leads_from_one_to_the_other(old: Value, new: Value) -> None:

@@ -30,6 +30,8 @@ from tests.store.test_packs import FullDisk
 
 DEADLINE_S = 10.0
 
+pytestmark = pytest.mark.slow
+
 
 def wait_until(condition: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + DEADLINE_S

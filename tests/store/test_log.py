@@ -12,6 +12,8 @@ from configsvc.store.log import KEEP_REASON
 from tests.store.gitrepo import assert_sound, git, put, run_git
 from tests.store.test_packs import FullDisk
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
