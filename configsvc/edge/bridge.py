@@ -19,6 +19,7 @@ from configsvc.core.errors import GitBusy, Unauthorized
 from configsvc.edge.answering import Answering
 from configsvc.edge.asgi_types import Receive, Scope, Send
 from configsvc.edge.exchange import SLICE_BYTES, Exchange
+from configsvc.edge.pace import Pace
 from configsvc.edge.pools import Pool, write_pool
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.edge.request_body import (
@@ -55,7 +56,8 @@ class BridgeLimits:
         max_body_bytes: Largest body, unless it is streamed.
         larger_bodies: Paths whose bodies may be larger, and how large.
         max_buffered_bytes: Most bytes of such bodies held at one time.
-        body_timeout_s: Seconds a body may take; for a streamed one, its next bytes.
+        body_timeout_s: Seconds a body may take; for a streamed one, how long it may come too slowly.
+        first_bytes: Of a streamed body, how many come before a thread is taken.
         write_timeout_s: Seconds a client may take to accept the next bytes.
     """
 
@@ -69,6 +71,7 @@ class BridgeLimits:
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     max_buffered_bytes: int = 64 << 20
     body_timeout_s: float = 30.0
+    first_bytes: int = 64 << 10
     write_timeout_s: float = 30.0
 
 
@@ -113,10 +116,13 @@ class WsgiBridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if self._is_streamed(scope["path"]):
-            await self._answer_streamed(scope, receive, send)
-        else:
-            await self._answer_whole(scope, receive, send)
+        answer = self._answer_streamed if self._is_streamed(scope["path"]) else self._answer_whole
+        try:
+            sender = self._senders.admit(scope) if stated_length(scope["headers"]) != 0 else ""
+        except Unauthorized as refusal:
+            await self._answer_stranger(scope, receive, send, refusal)
+            return
+        await answer(scope, receive, send, sender)
 
     def close(self) -> None:
         """Start nothing more; threads under way end by themselves."""
@@ -128,13 +134,8 @@ class WsgiBridge:
             return self._probes
         return self._reads if scope["method"] in READS else self._writes
 
-    async def _answer_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_whole(self, scope: Scope, receive: Receive, send: Send, sender: str) -> None:
         limits = self._limits
-        try:
-            sender = self._senders.admit(scope) if stated_length(scope["headers"]) != 0 else ""
-        except Unauthorized as refusal:
-            await self._answer_stranger(scope, receive, send, refusal)
-            return
         max_bytes = limits.larger_bodies.get(scope["path"], limits.max_body_bytes)
         body = WholeBody(self.budget, sender, max_bytes, limits.body_timeout_s)
         answering = Answering(scope, send, self._refusals)
@@ -173,8 +174,9 @@ class WsgiBridge:
         )
         await answering.run(exchange.run(cast(BinaryIO, io.BufferedReader(WithheldBody(refusal)))))
 
-    async def _answer_streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = StreamedBody(receive, asyncio.get_running_loop(), self._limits.body_timeout_s)
+    async def _answer_streamed(self, scope: Scope, receive: Receive, send: Send, sender: str) -> None:
+        pace = Pace(self._limits.body_timeout_s)
+        body = StreamedBody(receive, asyncio.get_running_loop(), pace, self.budget, sender)
         body.is_complete = stated_length(scope["headers"]) == 0
         answering = Answering(scope, send, self._refusals)
         exchange = Exchange(
@@ -190,6 +192,7 @@ class WsgiBridge:
         async def run() -> None:
             if scope["http_version"] == "1.0":
                 raise Refused(http_problem(505, "HTTP/1.1 is needed here"))
+            await body.begin(self._limits.first_bytes)
             await exchange.run(cast(BinaryIO, io.BufferedReader(body, SLICE_BYTES)))
 
         try:

@@ -145,17 +145,30 @@ def stated_length(headers: RawHeaders) -> int | None:
 class StreamedBody(io.RawIOBase):
     """A body that the application's thread pulls through the event loop as it reads it.
 
-    Nothing piles up: what the application does not read stays with the client.
+    Nothing piles up: what the application does not read stays with the client, but for
+    the first bytes, which are there before a thread is taken.
 
     Args:
-        timeout_s: Seconds that the next bytes may take.
+        pace: How slowly it may come; time in which the application does not read counts for nothing.
+        budget: What the first bytes are held in.
+        sender: See `WholeBody`.
     """
 
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        loop: asyncio.AbstractEventLoop,
+        pace: Pace,
+        budget: BodyBudget,
+        sender: str,
+    ) -> None:
         self.is_complete = False
         self._receive = receive
         self._loop = loop
-        self._timeout_s = timeout_s
+        self._pace = pace
+        self._budget = budget
+        self._sender = sender
+        self._held_bytes = 0
         self._buffer = memoryview(b"")
         self._pull_under_way: Future[None] | None = None
         self._is_left = False
@@ -164,12 +177,30 @@ class StreamedBody(io.RawIOBase):
         """Return True."""
         return True
 
+    async def begin(self, count: int) -> None:
+        """Return when the first `count` bytes are there, or all; called by the event loop.
+
+        Raises:
+            Refused: They come too slowly, or are too many to be held.
+            ClientGone: The client hung up.
+        """
+        parts: list[memoryview] = []
+        while not self.is_complete and self._held_bytes < count:
+            try:
+                await self._pull()
+            except TimeoutError as error:
+                raise Refused(http_problem(408, str(error))) from None
+            self._budget.take(len(self._buffer), self._sender)
+            self._held_bytes += len(self._buffer)
+            parts.append(self._buffer)
+        self._buffer = memoryview(b"".join(parts))
+
     def readinto(self, target: WriteableBuffer, /) -> int:
         """Fill `target` with the next bytes; 0 at the end.
 
         Raises:
             ClientGone: The client hung up, or the request was given up.
-            TimeoutError: The next bytes did not come in time.
+            TimeoutError: It comes too slowly.
         """
         while not self._buffer and not self.is_complete:
             self._run(self._pull())
@@ -181,6 +212,8 @@ class StreamedBody(io.RawIOBase):
     def leave(self) -> None:
         """Make a read that waits, and all later ones, fail; called by the event loop."""
         self._is_left = True
+        self._budget.give_back(self._held_bytes, self._sender)
+        self._held_bytes = 0
         if self._pull_under_way is not None:
             self._pull_under_way.cancel()
 
@@ -195,8 +228,7 @@ class StreamedBody(io.RawIOBase):
             raise ClientGone("the request was given up") from None
 
     async def _pull(self) -> None:
-        async with asyncio.timeout(self._timeout_s):
-            message = await self._receive()
+        message = await self._pace.next(self._receive)
         if message["type"] == "http.disconnect":
             raise ClientGone("client hung up in the request body")
         self._buffer = memoryview(message.get("body", b""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,12 @@ from configsvc.access.decide import Action, Admission
 from configsvc.api.audited import origin_of
 from configsvc.api.guard import admission, require
 from configsvc.core.changes import Author
-from configsvc.core.errors import GitBusy, MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
+from configsvc.core.errors import MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
 from configsvc.core.patterns import EVERYTHING
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
 from configsvc.gitdoor.pushers import VARIABLE, Pushers
+from configsvc.gitdoor.slots import Slots
 from configsvc.settings import Settings
 
 PREFIX = "/config-repo.git"
@@ -71,7 +71,7 @@ class SmartHttp:
     pushers: Pushers
 
     def __post_init__(self) -> None:
-        self._slots = threading.BoundedSemaphore(self.settings.git_processes)
+        self._slots = Slots(self.settings.git_processes)
 
     def refs(self) -> Response:
         """Answer what there is to fetch, or to push to."""
@@ -119,11 +119,7 @@ class SmartHttp:
 
     def _started(self, admission: Admission, arguments: list[str], environ: Mapping[str, str]) -> Running:
         with contextlib.ExitStack() as held:
-            if not self._slots.acquire(blocking=False):
-                raise GitBusy(
-                    f"git: {self.settings.git_processes} clones and pushes are under way (expected: fewer)"
-                )
-            held.callback(self._slots.release)
+            held.enter_context(self._slots.taken(admission))
             push_id = held.enter_context(self.pushers.known(admission, origin_of("git")))
             more = {VARIABLE: push_id} | _reflog_identity(admission.principal.author)
             git = GitProcess(

@@ -362,7 +362,7 @@ def test_an_application_that_fails_in_its_answer_leaves_it_incomplete() -> None:
 def test_a_streamed_body_reaches_the_application_as_it_comes() -> None:
     async def test() -> None:
         app, client = Incremental(), Client(part(b"ab", more=True))
-        async with bridged(app, max_body_bytes=1) as bridge:
+        async with bridged(app, max_body_bytes=1, first_bytes=1) as bridge:
             pushing = asyncio.create_task(bridge(scope(CHUNKED, path=STREAMED), client.receive, client.send))
             await happens(app.first_read)
             assert app.read == [b"ab"]
@@ -378,9 +378,10 @@ def test_a_streamed_body_reaches_the_application_as_it_comes() -> None:
 def test_a_streamed_body_is_pulled_only_when_the_application_reads() -> None:
     async def test() -> None:
         client = Client(*[part(b"x" * 1000, more=True)] * 50)
-        async with bridged(Stream([b"early"], read_body=False)) as bridge:
+        async with bridged(Stream([b"early"], read_body=False), first_bytes=3000) as bridge:
             await bridge(scope(CHUNKED, path=STREAMED), client.receive, client.send)
-        assert client.received == 0
+            assert bridge.budget.used == 0
+        assert client.received == 3
         assert client.body == b"early"
         assert client.headers[b"connection"] == b"close"
 
@@ -391,7 +392,8 @@ def test_a_streamed_body_is_pulled_only_when_the_application_reads() -> None:
 def test_an_application_that_waits_for_a_streamed_body_learns_that_it_will_not_come(reason: str) -> None:
     async def test() -> None:
         app, client = Incremental(), Client(part(b"ab", more=True))
-        async with bridged(app, body_timeout_s=PATIENCE_S if reason == "hang-up" else SHORT_S) as bridge:
+        patience_s = PATIENCE_S if reason == "hang-up" else SHORT_S
+        async with bridged(app, body_timeout_s=patience_s, first_bytes=1) as bridge:
             pushing = asyncio.create_task(bridge(scope(CHUNKED, path=STREAMED), client.receive, client.send))
             await happens(app.first_read)
             if reason == "hang-up":
@@ -402,10 +404,57 @@ def test_an_application_that_waits_for_a_streamed_body_learns_that_it_will_not_c
     run(test)
 
 
+def test_a_streamed_body_takes_no_thread_before_its_first_bytes_are_there() -> None:
+    async def test() -> None:
+        app, slow, quick = Incremental(), Client(part(b"a", more=True)), Client(part(b"bc", more=True))
+        async with bridged(app, stream_threads=1, first_bytes=2) as bridge:
+            waiting = asyncio.create_task(bridge(scope(CHUNKED, path=STREAMED), slow.receive, slow.send))
+            await becomes(lambda: bridge.budget.used == 1)
+            pushing = asyncio.create_task(bridge(scope(CHUNKED, path=STREAMED), quick.receive, quick.send))
+            await happens(app.first_read)
+            assert app.read == [b"bc"]
+            for client, task in ((quick, pushing), (slow, waiting)):
+                client.events.put_nowait(part(b"", more=False))
+                await task
+            assert (quick.body, slow.body, app.read[-1]) == (b"done", b"done", b"a")
+            assert bridge.budget.used == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize("first_bytes", [1, 1000])
+def test_a_streamed_body_that_dribbles_is_given_up(first_bytes: int) -> None:
+    async def test() -> None:
+        app, client = Incremental(), Client()
+
+        async def dribble() -> Message:
+            await asyncio.sleep(SHORT_S / 2)  # how slow this client is
+            return part(b"x", more=True)
+
+        async with bridged(app, body_timeout_s=SHORT_S, first_bytes=first_bytes) as bridge:
+            await bridge(scope(CHUNKED, path=STREAMED), dribble, client.send)
+        assert client.status == (200 if isinstance(app.error, TimeoutError) else 408)
+        assert app.ended.is_set() is (first_bytes == 1)
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", ["/", STREAMED])
+def test_nothing_is_read_of_a_body_that_comes_without_a_credential(path: str) -> None:
+    async def test() -> None:
+        book, client = Book(), Client(part(b"x", more=True))
+        book.add("admin", all="admin")
+        async with bridged(Echo(), book.access) as bridge:
+            await bridge(scope(CHUNKED, path=path), client.receive, client.send)
+        assert (client.status, client.received) == (500, 0)  # Echo knows no better than to read
+
+    run(test)
+
+
 def test_a_stop_frees_the_thread_that_waits_for_a_streamed_body() -> None:
     async def test() -> None:
         app, client = Incremental(), Client(part(b"ab", more=True))
-        async with bridged(app) as bridge:
+        async with bridged(app, first_bytes=1) as bridge:
             pushing = asyncio.create_task(bridge(scope(CHUNKED, path=STREAMED), client.receive, client.send))
             await happens(app.first_read)
             pushing.cancel()
