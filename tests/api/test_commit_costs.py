@@ -18,7 +18,7 @@ from tests.access.book import Book, bearer
 from tests.api.v1.calls import COMMITS, JSON, refusal, told
 
 SETTINGS = Settings(max_nodes=100)
-MOST = 400
+MOST = 300
 
 
 class CountingService(ConfigService):
@@ -83,12 +83,12 @@ def test_no_document_is_read_for_one_who_may_not_make_every_change(
 def test_all_documents_of_a_commit_share_one_bound_of_nodes(
     client: FlaskClient, service: CountingService
 ) -> None:
-    within = [yaml_put(f"a/n{n}", 100) for n in range(4)]
+    within = [yaml_put(f"a/n{n}", 100) for n in range(3)]
     assert commit(client, "writer", *within).status_code == 200
     over = commit(client, "writer", *within, yaml_put("a/last", 3))
     assert refusal(over) == (413, "document-too-large")
-    assert "expected: <= 400; send several commits" in told(over)["detail"]
-    assert told(over)["details"][0]["index"] == 4
+    assert "expected: <= 300; send several commits" in told(over)["detail"]
+    assert told(over)["details"][0]["index"] == 3
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_all_documents_of_a_commit_share_one_bound_of_nodes(
     ],
 )
 def test_values_patches_and_aliases_count_too(client: FlaskClient, rest: dict[str, object]) -> None:
-    changes = [*(yaml_put(f"a/n{n}", 100) for n in range(3)), yaml_put("a/n3", 80), rest]
+    changes = [*(yaml_put(f"a/n{n}", 100) for n in range(2)), yaml_put("a/n3", 80), rest]
     assert refusal(commit(client, "writer", *changes)) == (413, "document-too-large")
 
 
@@ -114,7 +114,7 @@ def test_reading_stops_at_the_document_that_is_one_too_many(
     client: FlaskClient, service: CountingService
 ) -> None:
     commit(client, "writer", *(yaml_put(f"a/n{n}", 100) for n in range(50)))
-    assert service.read == 5
+    assert service.read == 4
 
 
 def test_a_body_of_far_too_many_values_is_refused_like_one_of_too_many(client: FlaskClient) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from configsvc.core.errors import DocumentTooLarge
 
-DOCUMENTS_WORTH = 4
+DOCUMENTS_WORTH = 3
 """How many documents of the greatest number of nodes may be in one commit."""
 
 
