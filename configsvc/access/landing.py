@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from configsvc.access.decide import Action, Admission, forbidden, hidden
-from configsvc.core.errors import DocumentInvalid, Unauthorized
+from configsvc.core.errors import DocumentInvalid, Forbidden, NotFound, Unauthorized
 from configsvc.core.names import PRINCIPALS_FOLDER, principal_path
 from configsvc.core.principals import ANYONE, Principal, Role
 from configsvc.documents.principals import parse_principal
@@ -49,6 +49,15 @@ def require_at(view: PrincipalFiles, admission: Admission, action: Action, path:
         raise hidden(path)
     if rank < action.value:
         raise forbidden(principal, action, path)
+
+
+def may_at(view: PrincipalFiles, admission: Admission, action: Action, path: str) -> bool:
+    """Return whether `require_at` allows it."""
+    try:
+        require_at(view, admission, action, path)
+    except (Unauthorized, NotFound, Forbidden):
+        return False
+    return True
 
 
 def _principal(view: PrincipalFiles, name: str) -> Principal | None:

@@ -62,7 +62,7 @@ def _details(status: StoreStatus) -> dict[str, object]:
 
 
 def _conformance(findings: Findings) -> dict[str, object]:
-    """Return which services do not conform, and which schemas are not in force."""
+    """Return which services do not conform, and which schemas are not in force or refer too far."""
     told: dict[str, object] = {}
     if findings.services:
         told["nonconforming"] = {
@@ -72,6 +72,8 @@ def _conformance(findings: Findings) -> dict[str, object]:
         }
     if findings.operator:
         told["operator_schemas"] = [str(violation) for violation in findings.operator[:MAX_NAMED]]
+    if findings.references:
+        told["far_references"] = list(findings.references[:MAX_NAMED])
     return told
 
 

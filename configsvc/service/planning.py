@@ -51,10 +51,10 @@ from configsvc.service.effects import (
     tag_of,
 )
 from configsvc.service.messages import default_subject, operation
-from configsvc.service.rights import right_for
+from configsvc.service.rights import SchemaRights, right_for
 from configsvc.service.staging import Staged
 from configsvc.store.base import Entry, PlanAgain, Snapshot, View
-from configsvc.validation.conformance import Rules, Sent, SentTexts
+from configsvc.validation.conformance import Rules, Sent, SentTexts, Sight
 from configsvc.validation.schemas import REPOSITORY_FOLDER
 from configsvc.validation.verdicts import JudgementPending
 
@@ -236,8 +236,10 @@ class Planner:
     def _judge(self, staged: Staged, sent: dict[str, Sent | None], may_wait: bool) -> None:
         if self._rules is None or not staged.edits:
             return
+        # By the rights there are before the change, as for the change itself.
+        sight = None if self._admission is None else SchemaRights(staged.base, self._admission)
         try:
-            refuse_violations(self._rules, staged, sent, may_wait)
+            refuse_violations(self._rules, staged, sent, may_wait, sight)
         except SchemaViolated as error:
             error.details = tuple(map(self._indexed, error.details))
             raise
@@ -283,7 +285,9 @@ def _check_size(staged: Staged) -> None:
         )
 
 
-def refuse_violations(rules: Rules, staged: Staged, sent: SentTexts, may_wait: bool) -> None:
+def refuse_violations(
+    rules: Rules, staged: Staged, sent: SentTexts, may_wait: bool, sight: Sight | None = None
+) -> None:
     """Raise unless all that was staged conforms to the schemas that govern it.
 
     Raises:
@@ -292,7 +296,7 @@ def refuse_violations(rules: Rules, staged: Staged, sent: SentTexts, may_wait: b
         SchemaTooSlow, Unavailable: It could not be judged.
     """
     try:
-        violations = rules.violations(staged.edits, staged, sent=sent, may_wait=may_wait)
+        violations = rules.violations(staged.edits, staged, sent=sent, sight=sight, may_wait=may_wait)
     except JudgementPending:
         raise PlanAgain from None
     if violations:

@@ -1,8 +1,11 @@
-"""Which right each change needs."""
+"""Which right each change needs, and which schemas a change of schemas may build on (ADR 0008)."""
 
 from __future__ import annotations
 
-from configsvc.access.decide import Action
+from dataclasses import dataclass
+
+from configsvc.access.decide import Action, Admission
+from configsvc.access.landing import PrincipalFiles, may_at
 from configsvc.core.names import META_FOLDER, PRINCIPALS_FOLDER, find_document
 from configsvc.core.patterns import EVERYTHING, REST
 from configsvc.service.changes import Change, DeleteSchema, PutSchema
@@ -33,6 +36,24 @@ def right_for_path(path: str) -> tuple[Action, str]:
         return Action.WRITE, path.removeprefix(_SERVICES).removesuffix(".yaml")
     document = find_document(path)
     return Action.WRITE, path if document is None else document.service
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRights:
+    """What one who changes schemas may do with others, by path below the schemas' folder.
+
+    Args:
+        files: The state that the change starts from.
+    """
+
+    files: PrincipalFiles
+    admission: Admission
+
+    def may_read(self, path: str) -> bool:
+        return may_at(self.files, self.admission, Action.READ, schema_scope(path))
+
+    def may_change(self, path: str) -> bool:
+        return may_at(self.files, self.admission, Action.ADMINISTER, schema_scope(path))
 
 
 def schema_scope(path: str) -> str:

@@ -2,7 +2,8 @@
 
 What comes through the gate conforms when it lands.  What does not may have been there
 before its schema was: put by hand before the gate, or under other schemas of the
-operator's.  It is served all the same, and its owners should know.
+operator's, or the owner of a schema that its own refers to has changed that (ADR 0008).  It is
+served all the same, and its owners should know.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from configsvc.core.errors import ConfigError, SchemaTooSlow, Unavailable
+from configsvc.core.names import PRINCIPALS_FOLDER
 from configsvc.core.reports import Violation
+from configsvc.service.farreferences import far_references
 from configsvc.service.staging import Staged
 from configsvc.store.base import Snapshot
 from configsvc.validation.conformance import Rules, SchemaGate
+from configsvc.validation.schemas import REPOSITORY_FOLDER
 
 INTERVAL_S = 2.0
 """How often it is looked whether there is anything to judge anew, in seconds."""
@@ -33,11 +37,13 @@ class Findings:
         is_whole: Whether everything was judged, by the schemas that are in force.
         services: Those that do not conform, sorted.
         operator: Why the operator's schemas as they are now on disk are not in force.
+        references: Schemas that refer to what one of their admins may not read; see `far_references`.
     """
 
     is_whole: bool = False
     services: tuple[str, ...] = ()
     operator: tuple[Violation, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 class Survey:
@@ -72,18 +78,26 @@ class Survey:
     def _run(self) -> None:
         judged: Rules | None = None
         revision = 0
+        schemas: str | None = None
+        sides: tuple[str | None, ...] | None = None
+        references: tuple[str, ...] = ()
         while not self._stopped.is_set():
             try:
                 rules = self._gate.rules()
                 snapshot = self._snapshot()
+                now = snapshot.identity(REPOSITORY_FOLDER), snapshot.identity(PRINCIPALS_FOLDER)
+                if now != sides:
+                    references, sides = far_references(snapshot), now
                 if judged is None or not rules.are_as(judged):
-                    self._findings = Findings(False, self._findings.services)
+                    self._findings = Findings(False, self._findings.services, references=references)
+                    self._judge(list(snapshot.services()), snapshot, rules)
+                elif now[0] != schemas:  # the owner of a schema is not held up by those who refer to it
                     self._judge(list(snapshot.services()), snapshot, rules)
                 elif self._put_off or (self._broken and snapshot.revision != revision):
                     self._judge([*self._broken, *self._put_off], snapshot, rules)
-                judged, revision = rules, snapshot.revision
+                judged, revision, schemas = rules, snapshot.revision, now[0]
                 is_whole = not (self._stopped.is_set() or self._put_off)
-                self._findings = Findings(is_whole, tuple(sorted(self._broken)))
+                self._findings = Findings(is_whole, tuple(sorted(self._broken)), references=references)
             except ConfigError as error:
                 _LOG.warning("survey: put off: %s", error.message)
             except Exception:  # noqa: BLE001 - the edge of a thread that must not die; logged

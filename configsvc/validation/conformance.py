@@ -72,6 +72,16 @@ SentTexts = Mapping[str, Sent | None]
 """By path of the document; None: nobody knows its lines.  What is not in it is told of as it is stored."""
 
 
+class Sight(Protocol):
+    """What the one who changes schemas may do with each, by path below their folder."""
+
+    def may_read(self, path: str) -> bool:
+        """Return whether they may read it; to them it is not there if not."""
+
+    def may_change(self, path: str) -> bool:
+        """Return whether they answer for it."""
+
+
 class SchemaGate:
     """Judges trees by the schemas in them and by the operator's.  Thread-safe.
 
@@ -125,6 +135,7 @@ class Rules:
         tree: DocumentTree,
         *,
         sent: SentTexts | None = None,
+        sight: Sight | None = None,
         may_wait: bool = True,
     ) -> list[Violation]:
         """Return all that schemas refuse about a change; empty when it conforms.
@@ -136,6 +147,8 @@ class Rules:
             changed: Paths that the change touches.
             tree: What it leads to.
             sent: Texts whose lines the sender knows.
+            sight: Of the one who asks; None: they answer for everything.  What refers to a changed
+                schema without being theirs does not hold up the change, and is not told of.
 
         Raises:
             JudgementPending: It is slow, and `may_wait` is false.
@@ -144,13 +157,16 @@ class Rules:
         """
         if self._operator.is_empty and tree.identity(REPOSITORY_FOLDER) is None:
             return []
-        judging = _Judging(self._gate, self._gate.table(tree, self._operator), tree, sent or {}, may_wait)
+        table = self._gate.table(tree, self._operator)
+        judging = _Judging(self._gate, table, tree, sent or {}, may_wait, sight)
         asked = {found.service for path in changed if (found := find_document(path)) is not None}
         schemas = frozenset(
             path[len(REPOSITORY_FOLDER) + 1 :] for path in changed if path.startswith(f"{REPOSITORY_FOLDER}/")
         )
         affected = judging.affected(schemas) if schemas else []
-        broken = judging.broken(affected)
+        broken = judging.broken(affected, schemas)
+        if judging.hides(affected, schemas):  # documents beside it would be judged by what may not be seen
+            return broken
         told = [judging.document(service) for service in sorted(asked)]
         if not broken and not any(told):
             told = judging.governed(affected, beside=asked)
@@ -196,6 +212,7 @@ class _Judging:
     tree: DocumentTree
     sent: SentTexts
     may_wait: bool
+    sight: Sight | None = None
 
     def document(self, service: str, *, is_broken_told: bool = True) -> list[Violation]:
         """Return the violations of a service's document.
@@ -227,13 +244,39 @@ class _Judging:
         return [each if each.path else replace(each, path=path) for each in violations]
 
     def affected(self, changed: frozenset[str]) -> list[Schema]:
-        """Return the schemas that are made of changed files, or refer to one."""
-        return [schema for schema in self._all_schemas() if mentioned(schema) & changed]
+        """Return the schemas that are made of changed files, or refer to one, as far as they hold it up."""
+        sight = self.sight
+        return [
+            schema
+            for schema in self._all_schemas()
+            if mentioned(schema) & changed
+            and (sight is None or schema.path in changed or sight.may_change(schema.path))
+        ]
 
-    def broken(self, schemas: Sequence[Schema]) -> list[Violation]:
-        """Return why schemas cannot be used; empty when they can."""
-        found = [each for schema in schemas for each in self.gate.judge.check(schema, may_wait=self.may_wait)]
+    def broken(self, schemas: Sequence[Schema], changed: frozenset[str]) -> list[Violation]:
+        """Return why schemas cannot be used; empty when they can.
+
+        Args:
+            changed: The files that may refer to no more than the one who asks may read.
+        """
+        seen = (self._as_seen(schema) if schema.path in changed else schema for schema in schemas)
+        found = [each for schema in seen for each in self.gate.judge.check(schema, may_wait=self.may_wait)]
         return [self._placed(each) for each in dict.fromkeys(found)]
+
+    def hides(self, schemas: Sequence[Schema], changed: frozenset[str]) -> bool:
+        """Return whether changed schemas refer to what the one who asks may not read, be it there or not."""
+        return not all(self._is_seen(schema) for schema in schemas if schema.path in changed)
+
+    def _is_seen(self, schema: Schema) -> bool:
+        return self.sight is None or all(map(self.sight.may_read, mentioned(schema)))
+
+    def _as_seen(self, schema: Schema) -> Schema:
+        """Return a schema as if files that the one who asks may not read were not there."""
+        sight, read = self.sight, self.table.source.read
+        if sight is None or self._is_seen(schema):
+            return schema
+        readable = replace(self.table.source, read=lambda path: read(path) if sight.may_read(path) else None)
+        return find_schema(schema.path, readable) or schema
 
     def governed(self, schemas: Sequence[Schema], *, beside: Collection[str]) -> list[list[Violation]]:
         """Return the violations of each document that schemas govern; those that conform are left out.
