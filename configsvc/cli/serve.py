@@ -54,6 +54,8 @@ def setting_options(function: Callable[..., None]) -> Callable[..., None]:
         elif rule.name in ("host_name", "trusted_proxy"):
             kind = {"multiple": True}
         flag = "--" + rule.name.replace("_", "-")
+        if rule.name == "wire":
+            flag = "--wire/--no-wire"
         function = click.option(flag, rule.name, default=None, help=rule.help, **kind)(function)
     return click.option("--config", type=Path, help="TOML file with settings.")(function)
 

@@ -87,7 +87,7 @@ class Settings:
     hot_cache_bytes: Annotated[
         int, integer(0, 65_536 * MIB), "Most bytes of answers kept ready for reads; 0: none are."
     ] = 256 * MIB
-    wire: Annotated[bool, parse_flag, "Answer what is kept ready before parsing the request."] = False
+    wire: Annotated[bool, parse_flag, "Answer what is kept ready before parsing the request."] = True
     rate_per_address: Annotated[
         float, _RATE, "Requests a second of one address, on average; 429 beyond; 0: no limit."
     ] = 0.0
