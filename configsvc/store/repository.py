@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,7 @@ def git_dir_of(root: Path) -> Path:
             f"repository: {root} has no .git folder of its own "
             "(expected: a git working tree; `configsvc init` makes one)"
         )
+    _refuse_other_owner(root, git_dir)
     try:
         read_ref(git_dir)
     except RefUnreadable as error:
@@ -104,6 +106,28 @@ def git_dir_of(root: Path) -> Path:
             f"repository: {root}: {error} (expected: at least one commit on branch main)"
         ) from error
     return git_dir
+
+
+def _refuse_other_owner(root: Path, git_dir: Path) -> None:
+    """Raise for what git would not touch: another user's repository (git-config(1), safe.directory)."""
+    mine = {os.geteuid()}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        mine.add(int(os.environ["SUDO_UID"]))
+    for path in (root, git_dir):
+        owner = path.stat().st_uid
+        if owner not in mine:
+            raise RepositoryUnusable(
+                f"repository: {path} belongs to {_user(owner)}, and this process runs as "
+                f"{_user(os.geteuid())} (expected: the same user; start it as that one, or "
+                f"`chown -R {os.geteuid()} {root}`)"
+            )
+
+
+def _user(number: int) -> str:
+    try:
+        return f"user {number} ({pwd.getpwuid(number).pw_name})"
+    except KeyError:
+        return f"user {number}"
 
 
 def is_shallow(git_dir: Path) -> bool:

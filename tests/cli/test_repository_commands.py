@@ -110,6 +110,20 @@ def test_doctor_says_what_is_odd_and_what_to_do(call: Called, repo: Path) -> Non
     assert call.out.count("->") >= 3
 
 
+def test_doctor_tells_that_others_may_read_past_the_principals(call: Called, repo: Path) -> None:
+    call("init", "--repo", repo)
+    assert repo.stat().st_mode & 0o077 == 0
+    repo.chmod(0o755)
+    call("doctor", "--repo", repo)
+    assert "any user of this machine" not in call.out
+    call("token", "create", "admin", "--role", "admin", "--path", "**", "--repo", repo)
+    call("doctor", "--repo", repo)
+    assert f"`chmod o= {repo}`" in call.out
+    repo.chmod(0o750)
+    call("doctor", "--repo", repo)
+    assert "any user of this machine" not in call.out
+
+
 def test_doctor_fails_on_a_damaged_object(call: Called, repo: Path) -> None:
     call("init", "--repo", repo)
     pack = next((repo / ".git/objects/pack").glob("*.pack"))

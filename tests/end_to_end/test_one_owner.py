@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,16 @@ def test_of_several_that_start_at_once_on_a_new_folder_one_serves(tmp_path: Path
     assert git(root, "rev-list", "--count", "main") == "1"
     assert git(root, "status", "--porcelain") == ""
     assert_sound(root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_repository_of_another_user_is_refused_and_both_are_named(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    with serving(root, *QUIET):
+        pass
+    os.chown(root / ".git", 12345, 12345)
+    out, err = start(root).communicate(timeout=30)
+    assert out == ""
+    (line,) = err.strip().splitlines()
+    assert f"{root / '.git'} belongs to user 12345, and this process runs as user 0 (root)" in line
+    assert f"`chown -R 0 {root}`" in line
