@@ -6,22 +6,21 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from configsvc.assembly import open_instance
 from configsvc.cli.failing import EXIT_CODES, MEANINGS
 from configsvc.cli.reference import EXAMPLE, commands, help_of, renewed
-from tests.end_to_end.serving import ROOT, serving
+from configsvc.client import Client
+from configsvc.settings import Settings
+from tests.end_to_end.serving import ROOT, Server, serving
 
 PAGE = ROOT / "docs" / "cli.md"
 WITHOUT_EXAMPLES = re.compile(r"configsvc token\b")
 """Whose help shows what they do otherwise."""
-BEFORE = """
-configsvc put payments/api api.yaml -m Begin
-configsvc put payments/api changed.yaml
-configsvc put payments/old api.yaml
-"""
 TEXT = "# of the payments team\ntimeout_s: 30\nlimits:\n  cpu: 1\n"
 LASTS = ("configsvc serve",)
 """Examples that go on until they are stopped."""
@@ -55,35 +54,45 @@ def test_the_help_of_every_command_shows_an_example(name: str) -> None:
     assert all(name in example for example in examples(name)[-1:])
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("examples") / "served") as server:
+        yield server
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_examples_of_a_command_work(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepare(tmp_path, monkeypatch)
+def test_the_examples_of_a_command_work(
+    tmp_path: Path, name: str, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(tmp_path, served.url, monkeypatch)
     if name == "configsvc init":
         (tmp_path / "configs").rename(tmp_path / "other")
-    with serving(tmp_path / "served") as server:
-        monkeypatch.setenv("CONFIGSVC_URL", server.url)
-        run(tmp_path, BEFORE)
-        for example in examples(name):
-            if name in LASTS:
-                lasts(tmp_path, example)
-            else:
-                run(tmp_path, example)
+    for example in examples(name):
+        if name in LASTS:
+            lasts(tmp_path, example)
+        else:
+            run(tmp_path, example)
 
 
-def prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the files that examples name, and `configsvc` the one of this project."""
-    (folder / "bin").mkdir()
+def prepare(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make what examples name, files and services, and have `configsvc` be the one of this project."""
     program = folder / "bin" / "configsvc"
+    program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m configsvc.cli "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/local/bin:/usr/bin:/bin")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("EDITOR", "sed -i s/30/40/")
+    monkeypatch.setenv("CONFIGSVC_URL", url)
     (folder / "api.yaml").write_text(TEXT)
-    (folder / "changed.yaml").write_text(TEXT.replace("1", "2"))
-    run(folder, "configsvc init --repo configs")
-    (folder / "configs" / "edited.yaml").write_text("a: 1\n")
+    with Client(url) as client:
+        client.put("payments/api", text=TEXT)
+        client.put("payments/api", text=TEXT.replace("cpu: 1", "cpu: 2"))
+        client.put("payments/old", text=TEXT)
+        client.patch_meta("payments/api", {"enabled": True})
+    with open_instance(Settings(repo=folder / "configs")):
+        (folder / "configs" / "edited.yaml").write_text("a: 1\n")
 
 
 def run(folder: Path, script: str) -> None:

@@ -23,7 +23,9 @@ def page(lines: Iterable[str]) -> None:
             click.echo(line)
         return
     os.environ.setdefault("LESS", "FRX")  # as git does: what fits on the screen needs no pager
-    click.echo_via_pager((line + "\n" for line in lines), color=is_coloured())
+    # click ends the last line.
+    texts = (line if number == 0 else "\n" + line for number, line in enumerate(lines))
+    click.echo_via_pager(texts, color=is_coloured())
 
 
 def diff_lines(text: str) -> Iterator[str]:

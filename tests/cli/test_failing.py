@@ -1,0 +1,115 @@
+"""What goes wrong is one line and the right exit code, and never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configsvc.app import create_app
+from configsvc.assembly import open_door, open_instance
+from configsvc.cli import main
+from configsvc.settings import Settings
+from tests.cli.conftest import Called
+from tests.edge.running import running
+from tests.end_to_end.serving import ROOT
+
+WITHOUT = """
+import sys
+for name in {missing!r}:
+    sys.modules[name] = None
+sys.argv = ["configsvc", *{arguments!r}]
+from configsvc.cli.entry import main
+main()
+"""
+OF_THE_SERVER = ("flask", "werkzeug", "git", "gitdb", "yaml", "ruamel", "jsonschema", "uvicorn", "uvloop")
+
+
+def run_without(missing: tuple[str, ...], *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `configsvc` where some libraries are not installed."""
+    code = WITHOUT.format(missing=missing, arguments=[str(each) for each in arguments])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_server_that_is_not_there_is_told_and_may_be_tried_again(call: Called) -> None:
+    assert call("get", "a", "--url", "http://127.0.0.1:1") == 5
+    assert call.err.count("\n") == 1
+    assert "127.0.0.1:1" in call.err
+
+
+def test_a_target_that_is_missing_is_told(call: Called) -> None:
+    assert call("get", "a") == 2
+    assert "--url or CONFIGSVC_URL" in call.err
+
+
+def test_a_folder_that_is_no_repository_is_told(call: Called, tmp_path: Path) -> None:
+    assert call("get", "a", "--repo", tmp_path) == 6
+    assert "configsvc init" in call.err
+
+
+def test_a_write_beside_a_server_is_told_to_go_through_it(call: Called, tmp_path: Path) -> None:
+    with open_instance(Settings(repo=tmp_path / "repo")):
+        assert call("put", "a", "--repo", tmp_path / "repo", stdin="{}") == 6
+    assert "is held by process" in call.err
+    assert "name it with --url" in call.err
+
+
+@pytest.mark.slow
+def test_who_may_not_do_it_is_told_so_and_a_token_in_a_file_lets_in(call: Called, tmp_path: Path) -> None:
+    settings = Settings(repo=tmp_path / "repo")
+    with open_instance(settings) as instance, open_door(instance):
+        for name, role in (("ann", "admin"), ("rob", "reader")):
+            assert call("token", "create", name, "--role", role, "--path", "**", "--repo", settings.repo) == 0
+            (tmp_path / name).touch(0o600)
+            (tmp_path / name).write_text(call.out.splitlines()[-1])
+        with running(create_app(instance.service, settings, access=instance.access), settings) as port:
+            url = ("--url", f"http://127.0.0.1:{port}")
+            assert call("put", "a", *url, stdin="{}") == 7
+            assert call("put", "a", *url, "--token-file", tmp_path / "ann", stdin="{}") == 0
+            assert call("get", "a", *url, "--token-file", tmp_path / "rob") == 0
+            assert call("put", "a", *url, "--token-file", tmp_path / "rob", stdin="{}") == 7
+            assert "rob may not change it" in call.err
+            (tmp_path / "rob").chmod(0o644)
+            assert call("get", "a", *url, "--token-file", tmp_path / "rob") == 2
+            assert "chmod 600" in call.err
+
+
+def test_a_mistake_of_ours_is_one_line(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr(main.group, "main", fail)
+    assert call("get") == 1
+    assert call.err == "configsvc: KeyError: 'lost' (our mistake; CONFIGSVC_TRACEBACK=1 shows where)\n"
+
+
+@pytest.mark.slow
+def test_commands_for_servers_need_nothing_of_the_server(tmp_path: Path) -> None:
+    settings = Settings(repo=tmp_path / "repo")
+    with (
+        open_instance(settings) as instance,
+        running(create_app(instance.service, settings), settings) as port,
+    ):
+        url = ("--url", f"http://127.0.0.1:{port}")
+        (tmp_path / "a.yaml").write_text("n: 1\n")
+        assert run_without(OF_THE_SERVER, "put", "a", tmp_path / "a.yaml", *url).returncode == 0
+        assert run_without(OF_THE_SERVER, "get", "a", "--output", "yaml", *url).stdout.startswith(
+            "service: a\n"
+        )
+        assert run_without(OF_THE_SERVER, "export", tmp_path / "out", *url).returncode == 0
+        done = run_without(OF_THE_SERVER, "exec", "a", *url, "--", "sh", "-c", "exit $CONFIG_N")
+        assert done.returncode == 1
+    done = run_without(OF_THE_SERVER, "get", "a", "--repo", settings.repo)
+    assert (done.returncode, "configsvc[server]" in done.stderr) == (2, True)
+    done = run_without(OF_THE_SERVER, "serve")
+    assert (done.returncode, "configsvc[server]" in done.stderr) == (2, True)
+
+
+def test_without_its_library_the_program_says_what_to_install() -> None:
+    done = run_without(("click",), "get", "a")
+    assert done.returncode == 1
+    assert done.stderr == "configsvc: click is not installed (expected: `pip install 'configsvc[cli]'`)\n"
