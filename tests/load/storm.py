@@ -96,14 +96,22 @@ class Connection:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, method: str, target: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body of an answer."""
+    async def ask(
+        self, method: str, target: str, body: bytes = b"", *, tag: str = ""
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of an answer.
+
+        Args:
+            tag: What the client has already; empty for nothing.
+        """
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        if tag:
+            head += f"If-None-Match: {tag}\r\n"
         writer.write(f"{head}\r\n".encode() + body)
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:-2])}
