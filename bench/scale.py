@@ -41,6 +41,8 @@ class Scale:
     restart_services: int
     memory_services: int
     watchers: int
+    live_configs: int
+    live_commits: int
 
     @property
     def usual_size(self) -> int:
@@ -62,6 +64,8 @@ FULL = Scale(
     restart_services=1_000,
     memory_services=10_000,
     watchers=10_000,
+    live_configs=200,
+    live_commits=500,
 )
 QUICK = Scale(
     sizes=(100, 1_000),
@@ -77,6 +81,8 @@ QUICK = Scale(
     restart_services=100,
     memory_services=100,
     watchers=50,
+    live_configs=20,
+    live_commits=20,
 )
 
 

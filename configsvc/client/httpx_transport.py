@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 import httpx
 
@@ -166,6 +166,9 @@ class AsyncHttpxStream:
     async def close(self) -> None:
         """Give back the connection."""
         with contextlib.suppress(httpx.HTTPError, httpx.StreamError):
+            # Not left to the loop, which may end before it comes to that.
+            if isinstance(self._parts, AsyncGenerator):
+                await self._parts.aclose()
             await self._response.aclose()
 
 

@@ -18,6 +18,7 @@ TABLES = {
     "Start, from the process to the line that says it is ready": 3,
     "Resident memory": 3,
     "Watches, ": 2,
+    "Live configs, ": 2,
 }
 """Beginning of each title, and how many rows of figures follow."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from configsvc.client.failures import Refused
+from configsvc.client.failures import NoAnswer, Refused
 from configsvc.client.live.config import View
 from configsvc.client.live.coverage import Coverage, coverage_of
 from configsvc.client.live.disk import Kept
@@ -39,6 +39,7 @@ class Known:
         is_due: Whether it has to be read.
         due_s: Not before then.
         failures: Reads in a row that failed.
+        is_lasting: Whether the last failure is one that only a change on the server mends.
         is_unsaved: Whether it fits all views and is not on disk.
     """
 
@@ -50,6 +51,7 @@ class Known:
     is_due: bool = True
     due_s: float = 0.0
     failures: int = 0
+    is_lasting: bool = False
     is_unsaved: bool = False
 
 
@@ -98,7 +100,7 @@ class Book:
         with self._lock:
             known = self._services.setdefault(view.service, Known())
             known.views.append(view)
-            known.is_due, known.due_s = True, 0.0
+            known.is_due, known.due_s, known.is_lasting = True, 0.0, False
 
     def remove(self, view: View[Any, Any]) -> None:
         """Follow it for a view no longer; twice is harmless."""
@@ -165,11 +167,15 @@ class Book:
             known = self._services.get(service)
             if known is None:
                 return
-            is_lasting = isinstance(error, Refused) and not is_transient(error)
+            known.is_lasting = isinstance(error, Refused) and error.status < 500 and not is_transient(error)
             known.is_due = True
             known.failures += 1
-            longest_s = LASTING_S if is_lasting else self._options.max_delay_s
+            longest_s = LASTING_S if known.is_lasting else self._options.max_delay_s
             known.due_s = self._clock() + backoff_s(self._options, known.failures, longest_s)
+            if isinstance(error, NoAnswer):
+                # The others would have none either.
+                for other in self._services.values():
+                    other.due_s = max(other.due_s, known.due_s)
             for view in known.views:
                 view.trouble(error.message)
 
@@ -192,7 +198,7 @@ class Book:
                     for view in known.views:
                         view.trouble(f"deleted by version {told['version']}; the last value stays")
                 else:
-                    known.is_due, known.due_s, known.failures = True, 0.0, 0
+                    known.is_due, known.due_s, known.failures, known.is_lasting = True, 0.0, 0, False
             # Last: in a process that is forked in between it is told again.
             self._position = max(revision, self._position or 0)
 
@@ -240,6 +246,12 @@ class Book:
                 if known.is_due and known.due_s <= now_s
             ]
 
+    def next_try_s(self) -> float | None:
+        """Return the seconds until a read that failed may be tried again; None for nothing to wait for."""
+        with self._lock:
+            waiting = [each.due_s for each in self._services.values() if each.is_due and not each.is_lasting]
+        return max(0.0, min(waiting) - self._clock()) if waiting else None
+
     def unsaved(self) -> list[Known]:
         """Return what is to be kept on disk."""
         with self._lock:
@@ -272,7 +284,7 @@ class Book:
         return not known.is_due and self._coverage is not None and self._coverage.covers(service)
 
     def _settle(self, known: Known) -> None:
-        known.is_due = False
+        known.is_due = known.is_lasting = False
         known.failures = 0
         known.as_of_s = self._clock()
 

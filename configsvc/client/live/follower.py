@@ -110,6 +110,10 @@ class Follower:
         yield from self._settle()
         parser, began_s, is_silent = EventParser(), self._clock(), True
         while not self._is_closed and not self._book.must_reopen:
+            if (wait_s := self._book.next_try_s()) is not None:
+                # Who waits for bytes can wait for nothing else.
+                self._failures += 1
+                return max(wait_s, backoff_s(self._options, self._failures, self._options.max_delay_s))
             came = yield Receive()
             if not isinstance(came, bytes) or not came:
                 break
@@ -218,7 +222,7 @@ class Follower:
             except ConfigError as error:
                 self._book.trouble(service, error)
                 if isinstance(error, NoAnswer):
-                    break  # the others would have none either
+                    break
             for view in tuple(known.views):
                 if view.is_pending:
                     yield Tell(view)

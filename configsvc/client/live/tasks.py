@@ -123,7 +123,10 @@ class LiveTask:
             return b"" if reading.cancelled() else reading.result()
         finally:
             self._reading = None
-            reading.cancel()
+            if not reading.done():
+                # Nobody may close a stream that is being read.
+                reading.cancel()
+                await asyncio.wait([reading])
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -130,9 +130,8 @@ def test_a_write_that_fails_leaves_the_copy_before_and_is_told_once(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, step, fail)
-        # What pathlib calls is bound when it is loaded.
-        patched.setattr(Path, "replace", fail)
+        where: object = Path if step == "replace" else os
+        patched.setattr(where, step, fail)
         assert not copies.save(newer)
         assert not copies.save(newer)
     kept = copies.find("payments/api")
