@@ -16,7 +16,7 @@ from werkzeug.wsgi import ClosingIterator
 from configsvc.access.decide import Access
 from configsvc.access.rates import RateLimits
 from configsvc.api import headers
-from configsvc.api.access_log import REQUEST_ID, log_access
+from configsvc.api.access_log import PRINCIPAL, REQUEST_ID, log_access
 from configsvc.api.audited import install_audit
 from configsvc.api.guard import install_guard
 from configsvc.api.health import make_health_blueprint
@@ -179,6 +179,14 @@ class AccessLogged:
             status = statuses[0] if statuses else 500
             spent_s = time.perf_counter() - started
             note_answered(self._metrics, environ, status, spent_s)
-            log_access(environ["REQUEST_METHOD"], target, status, spent_s, request_id)
+            log_access(
+                environ["REQUEST_METHOD"],
+                target,
+                status,
+                spent_s,
+                request_id,
+                remote=environ.get("REMOTE_ADDR", ""),
+                principal=environ.get(PRINCIPAL, ""),
+            )
 
         return ClosingIterator(self.app(environ, noted), log)

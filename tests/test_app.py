@@ -25,6 +25,7 @@ from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.base import Write
 from configsvc.store.memory import MemoryStore
+from tests.access.book import Book, bearer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -244,6 +245,22 @@ def test_each_request_is_logged_on_one_line(caplog: pytest.LogCaptureFixture) ->
     assert record.__dict__["status"] == 400
     assert record.__dict__["duration_ms"] >= 0
     assert record.__dict__["request_id"] in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "principal"), [(bearer("one"), "one"), (bearer("two"), None), ("", None)]
+)
+def test_the_log_tells_who_asked_and_from_where(
+    caplog: pytest.LogCaptureFixture, authorization: str, principal: str | None
+) -> None:
+    book = Book()
+    book.add("one", all="reader")
+    client = create_app(ConfigService(book.store), Settings(), access=book.access).test_client()
+    with caplog.at_level(logging.INFO, "configsvc.access"):
+        client.get("/api/v1/configs", headers={"Authorization": authorization}, buffered=True)
+    (record,) = [each for each in caplog.records if each.name == "configsvc.access"]
+    assert record.__dict__["remote"] == "127.0.0.1"
+    assert record.__dict__.get("principal") == principal
 
 
 @pytest.mark.parametrize("path", ["/a\r\nforged 200", "/\x1b[31m", "/\u202e", "/" + "x" * 10_000])

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol, cast
 
 MAX_LOGGED_CHARS = 512
 REQUEST_ID = "configsvc.request_id"
 """Where, in the environment of a request, stands how the logs call it."""
+PRINCIPAL = "configsvc.principal"
+"""The same of the name of who asks, once that is known."""
 NO_REQUEST_ID = "-"
 
 _log = logging.getLogger("configsvc.access")
 
 
-def log_access(method: str, target: str, status: int, duration_s: float, request_id: str) -> None:
+def log_access(
+    method: str,
+    target: str,
+    status: int,
+    duration_s: float,
+    request_id: str,
+    *,
+    remote: str = "",
+    principal: str = "",
+) -> None:
     """Log one answered request.
 
     Args:
         target: Path and query; cut, and escaped, since a terminal may show it.
         request_id: Names this request in the log, and in an answer 500.
+        remote: Address of the client; a member of JSON lines only, as is the next one, where they are known.
+        principal: Who asked.
     """
     if _log.isEnabledFor(logging.INFO):
-        _log.handle(_record(method, target, status, round(duration_s * 1000, 2), request_id))
+        who = {name: text for name, text in (("remote", remote), ("principal", principal)) if text}
+        _log.handle(_record(method, target, status, round(duration_s * 1000, 2), request_id, who))
 
 
 class LineSink(Protocol):
@@ -70,7 +86,14 @@ def _find_sink() -> LineSink | None:
     return cast(LineSink, handlers[0]) if is_taken else None
 
 
-def _record(method: str, target: str, status: int, duration_ms: float, request_id: str) -> logging.LogRecord:
+def _record(
+    method: str,
+    target: str,
+    status: int,
+    duration_ms: float,
+    request_id: str,
+    who: Mapping[str, str] = MappingProxyType({}),
+) -> logging.LogRecord:
     shown = printable(target)
     fields = {
         "method": printable(method),
@@ -78,6 +101,7 @@ def _record(method: str, target: str, status: int, duration_ms: float, request_i
         "status": status,
         "duration_ms": duration_ms,
         "request_id": request_id,
+        **{name: printable(text) for name, text in who.items()},
     }
     arguments = (fields["method"], shown, status, duration_ms, request_id)
     return _log.makeRecord(

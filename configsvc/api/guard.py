@@ -12,6 +12,7 @@ from collections.abc import Collection
 from flask import Flask, Response, g, request
 
 from configsvc.access.decide import Access, Action, Admission
+from configsvc.api.access_log import PRINCIPAL
 from configsvc.api.problems import http_problem, render
 from configsvc.core.errors import Unauthorized
 from configsvc.core.patterns import EVERYTHING, ONE
@@ -47,6 +48,8 @@ def install_guard(
         g.access, g.service, g.admission, g.has_asked = access, service, None, False
         try:
             g.admission = access.admit(request.headers.get("Authorization"))
+            if g.admission.token_sha256:
+                request.environ[PRINCIPAL] = g.admission.principal.name
         except Unauthorized:
             if request.endpoint not in public:
                 raise

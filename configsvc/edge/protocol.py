@@ -329,7 +329,7 @@ class EdgeProtocol(HttpToolsProtocol):
         lines += [b"connection: close", b"", rendered.body]
         self.transport.write(b"\r\n".join(lines))
         self.transport.close()
-        scope = {"method": "-", "path": path or "-", "query_string": b""}
+        scope = {"method": "-", "path": path or "-", "query_string": b"", "client": self.client}
         self._refusals.log(scope, rendered.status, time.perf_counter())
 
     # Deadlines

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from configsvc.api import headers
-from configsvc.api.access_log import log_access
+from configsvc.api.access_log import NO_REQUEST_ID, log_access
 from configsvc.api.problems import SEED_PATH, Problem, Rendered, is_seed_path, render
 from configsvc.edge.asgi_types import Scope
 from configsvc.metrics.metrics import Metrics
@@ -69,4 +69,6 @@ class Refusals:
             self._metrics.note_request("edge", route, scope["method"], status, spent_s)
         query = scope["query_string"].decode("latin-1")
         target = scope["path"] + ("?" + query if query else "")
-        log_access(scope["method"], target, status, spent_s, "-")
+        log_access(
+            scope["method"], target, status, spent_s, NO_REQUEST_ID, remote=(scope.get("client") or ("",))[0]
+        )

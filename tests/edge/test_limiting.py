@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
@@ -115,3 +116,17 @@ def test_without_anything_in_front_the_application_counts() -> None:
     client = create_app(ConfigService(book.store), Settings(), access=book.access, rates=rates).test_client()
     assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
     assert client.get("/healthz").status_code == 200
+
+
+def test_the_log_tells_from_where_one_too_many_came(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.INFO, "configsvc.access"),
+        serving(Settings(), burst=1) as (port, _),
+    ):
+        for _ in range(2):
+            read(port, "/nowhere", X_Forwarded_For="198.51.100.7")
+    lines = [each.__dict__ for each in caplog.records if each.name == "configsvc.access"]
+    assert [(each["status"], each["remote"]) for each in lines] == [
+        (404, "198.51.100.7"),
+        (429, "198.51.100.7"),
+    ]
