@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from configsvc.core.errors import Unavailable
+from configsvc.gitdoor.cputime import CpuAllowance, CpuLimit
 from configsvc.store.gitcommand import bare_environment
 from configsvc.store.quarantine import quarantines_of, remove_quarantine
 
@@ -35,6 +36,7 @@ class GitProcess:
     Args:
         timeout_s: Seconds from now after which it fails, whatever it is doing.
         tidy_s: Seconds that it has to clean up when it is to end and is not done.
+        cpu: What it, and each process that it starts, may use of the processor; None for no limit.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class GitProcess:
         environ: Mapping[str, str],
         timeout_s: float,
         tidy_s: float = 0.0,
+        cpu: CpuAllowance | None = None,
     ) -> None:
         self._tidy_s = tidy_s
         self._deadline = time.monotonic() + timeout_s
@@ -63,6 +66,7 @@ class GitProcess:
         )
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+        self._cpu = None if cpu is None else CpuLimit(self._process.pid, cpu)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -86,6 +90,8 @@ class GitProcess:
             for chunk in chunks:
                 if not self._write(memoryview(chunk)):
                     break
+                if self._cpu is not None:
+                    self._cpu.count(len(chunk))
         finally:
             with contextlib.suppress(OSError):
                 self._stdin.close()
@@ -123,6 +129,10 @@ class GitProcess:
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - _LAST_WORDS_BYTES))
         return self._stderr.read().decode("utf-8", "replace").strip()
+
+    def find_reason(self) -> str:
+        """Return why it fails, where that is a limit of ours; else nothing."""
+        return "" if self._cpu is None else self._cpu.find_reason(self.last_words())
 
     def end(self) -> None:
         """End it with all that it started.  Ending twice is harmless."""

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from hashlib import sha1
 from pathlib import Path
+from random import Random
 from urllib.parse import urlsplit
 
 import pytest
@@ -228,7 +229,10 @@ def test_a_body_that_is_no_push_does_nothing(server: Server, served: Path, body:
 
 def test_clients_that_hang_up_while_they_push_leave_nothing(server: Server, served: Path) -> None:
     place = urlsplit(server.url)
-    body = push_request([(NOBODY, "1" * 40, GOOD_REF)], b"PACK" + struct.pack(">II", 2, 5))
+    # A process is started for what is more than the first 64 KiB.
+    noise = Random(1).randbytes(1 << 17)
+    begun = b"PACK" + struct.pack(">II", 2, 5) + pack_header(BLOB, len(noise)) + zlib.compress(noise)
+    body = push_request([(NOBODY, "1" * 40, GOOD_REF)], begun)
     head = (
         b"POST /config-repo.git/git-receive-pack HTTP/1.1\r\nHost: localhost\r\n"
         b"Content-Type: application/x-git-receive-pack-request\r\nTransfer-Encoding: chunked\r\n\r\n"
