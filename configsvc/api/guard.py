@@ -7,7 +7,8 @@ about. One that answers without having asked is a mistake of ours, and its answe
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from flask import Flask, Response, g, request
 
@@ -16,6 +17,7 @@ from configsvc.api.access_log import PRINCIPAL
 from configsvc.api.problems import http_problem, render
 from configsvc.core.errors import Unauthorized
 from configsvc.core.patterns import EVERYTHING, ONE
+from configsvc.core.principals import ANYONE
 from configsvc.service import ConfigService
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -108,6 +110,24 @@ def may(action: Action, path: str) -> bool:
     g.has_asked = True
     found = g.admission
     return isinstance(found, Admission) and bool(g.access.may(found.principal, action, path))
+
+
+@contextmanager
+def comparing() -> Iterator[None]:
+    """Have a turn at what takes a second and much memory, within this block.
+
+    Raises:
+        QueueFull: Too many wait for one already, or too many of this principal.
+    """
+    service: ConfigService = g.service
+    with service.comparing.taken(asker()):
+        yield
+
+
+def asker() -> str | None:
+    """Return on whose behalf a request takes what is shared fairly; None where everybody is anyone."""
+    name = admission().principal.name
+    return None if name == ANYONE.name else name
 
 
 def _owner(path: str) -> str:

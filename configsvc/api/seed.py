@@ -18,7 +18,7 @@ from configsvc.api import headers
 from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body, read_document
 from configsvc.api.conditional import document_tag_of, is_known, write_precondition
-from configsvc.api.guard import require
+from configsvc.api.guard import asker, require
 from configsvc.api.parameters import Query
 from configsvc.api.problems import SEED_PATH, seed_json
 from configsvc.api.seed_versions import VersionMaps
@@ -60,7 +60,7 @@ class SeedApi:
         if is_known(_seed_tag(entry)):
             return _document_response(b"", entry, snapshot.revision, status=304)
         if version is None and entry.version > entry.born:
-            return _document_response(self._maps.render(snapshot, entry), entry, snapshot.revision)
+            return _document_response(self._maps.render(snapshot, entry, asker()), entry, snapshot.revision)
         text = json.dumps(self._service.value(snapshot, entry))
         return _document_response(text.encode("ascii"), entry, snapshot.revision)
 

@@ -20,16 +20,17 @@ Line = tuple[str, str]
 """` `, `-` or `+`, and the line."""
 
 
-def unified_diff(path: str, before: bytes | None, after: bytes | None) -> str:
+def unified_diff(path: str, before: bytes | None, after: bytes | None, *, max_steps: int = MAX_STEPS) -> str:
     """Return the unified diff of two contents of the file at `path`; empty when they are equal.
 
     Args:
         before: UTF-8; None when there was no file.
         after: UTF-8; None when there is none any more.
+        max_steps: Of looking for the lines that stay.
     """
     if before == after:
         return ""
-    script = _script(_lines(before), _lines(after))
+    script = _script(_lines(before), _lines(after), max_steps)
     names = [
         "--- " + ("/dev/null" if before is None else f"a/{path}"),
         "+++ " + ("/dev/null" if after is None else f"b/{path}"),
@@ -48,11 +49,11 @@ def _lines(data: bytes | None) -> list[str]:
     return [*lines[:-1], lines[-1] + "\n\\ No newline at end of file"]
 
 
-def _script(before: list[str], after: list[str]) -> list[Line]:
+def _script(before: list[str], after: list[str], max_steps: int) -> list[Line]:
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
     olds, news = before[head : len(before) - tail], after[head : len(after) - tail]
-    kept = _kept(olds, news)
+    kept = _kept(olds, news, max_steps)
     script = [(" ", line) for line in before[:head]]
     old = new = 0
     for next_old, next_new in [*kept, (len(olds), len(news))]:
@@ -71,64 +72,67 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _kept(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
+def _kept(before: Sequence[str], after: Sequence[str], max_steps: int) -> list[tuple[int, int]]:
     """Return the indexes of the lines that stay, in order; none when that would take too long to find."""
     known: dict[str, int] = {}
     olds = [known.setdefault(line, len(known)) for line in before]
     news = [known.setdefault(line, len(known)) for line in after]
-    trace = _trace(olds, news)
+    trace = _trace(olds, news, max_steps)
     return [] if trace is None else _walked_back(trace, len(olds), len(news))
 
 
-def _trace(olds: list[int], news: list[int]) -> list[dict[int, int]] | None:
-    """Return how far the best path on each diagonal gets, by number of edits; None beyond the budget."""
-    reached = {1: 0}
-    trace: list[dict[int, int]] = []
+def _trace(olds: list[int], news: list[int], max_steps: int) -> list[list[int]] | None:
+    """Return how far the best path on each diagonal gets, by number of edits; None beyond the budget.
+
+    The list of `n` edits is of the diagonals from `-n` to `n`, every second one.
+    """
+    most = min(len(olds) + len(news), _MAX_EDITS)
+    middle = most + 1
+    reached = [0] * (2 * most + 3)
+    trace: list[list[int]] = []
     steps = 0
-    for edits in range(min(len(olds) + len(news), _MAX_EDITS) + 1):
-        trace.append({})
+    for edits in range(most + 1):
         for diagonal in range(-edits, edits + 1, 2):
-            old = _start(reached, diagonal, edits)
+            place = middle + diagonal
+            if diagonal == -edits or (diagonal != edits and reached[place - 1] < reached[place + 1]):
+                old = reached[place + 1]
+            else:
+                old = reached[place - 1] + 1
             start, new = old, old - diagonal
             while old < len(olds) and new < len(news) and olds[old] == news[new]:
                 old, new = old + 1, new + 1
             steps += 1 + old - start
-            trace[-1][diagonal] = old
+            reached[place] = old
             if old >= len(olds) and new >= len(news):
                 return trace
-        if steps > MAX_STEPS:
+        trace.append(reached[middle - edits : middle + edits + 1 : 2])
+        if steps > max_steps:
             return None
-        reached = trace[-1]
     return None
 
 
-def _start(reached: dict[int, int], diagonal: int, edits: int) -> int:
-    """Return how many old lines are behind, when one more line was removed or added."""
-    if _is_added(reached, diagonal, edits):
-        return reached[diagonal + 1]
-    return reached[diagonal - 1] + 1
-
-
-def _is_added(reached: dict[int, int], diagonal: int, edits: int) -> bool:
-    if diagonal in (-edits, edits):
-        return diagonal == -edits
-    return reached[diagonal - 1] < reached[diagonal + 1]
-
-
-def _walked_back(trace: list[dict[int, int]], old: int, new: int) -> list[tuple[int, int]]:
+def _walked_back(trace: list[list[int]], old: int, new: int) -> list[tuple[int, int]]:
+    """Return the lines that stay, from the end backwards; `trace` has the lists before the last edit."""
     kept: list[tuple[int, int]] = []
-    for edits in range(len(trace) - 1, -1, -1):
+    for edits in range(len(trace), -1, -1):
         diagonal = old - new
-        reached = trace[edits - 1] if edits else {1: 0}
-        start = _start(reached, diagonal, edits)
+        start, is_added = _came_from(trace[edits - 1], diagonal, edits) if edits else (0, True)
         while old > start:
             old, new = old - 1, new - 1
             kept.append((old, new))
-        if _is_added(reached, diagonal, edits):
+        if is_added:
             new -= 1
         else:
             old -= 1
     return kept[::-1]
+
+
+def _came_from(reached: list[int], diagonal: int, edits: int) -> tuple[int, bool]:
+    """Return how many old lines were behind after the last edit, and whether it added a line."""
+    above = (diagonal + edits) // 2  # of `diagonal + 1` among the diagonals of one edit less
+    if diagonal == -edits or (diagonal != edits and reached[above - 1] < reached[above]):
+        return reached[above], True
+    return reached[above - 1] + 1, False
 
 
 def _hunks(script: list[Line]) -> Iterator[list[tuple[int, int, Line]]]:

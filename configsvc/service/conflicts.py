@@ -11,6 +11,10 @@ from configsvc.documents.textdiff import unified_diff
 from configsvc.service.changes import Change, ServiceChange
 from configsvc.store.base import Entry, Snapshot
 
+MAX_DIFF_BYTES = 64 << 10
+"""Most bytes of each of two texts whose difference a refusal tells."""
+_MAX_DIFF_STEPS = 50_000
+
 
 def explain(error: PreconditionFailed, changes: Sequence[Change], snapshot: Snapshot) -> None:
     """Add to an error's details the current tag and the diff since the version that the client named.
@@ -37,7 +41,10 @@ def _explained(
     if base is None:
         return told
     path = document_path(change.service, current.format)
-    return {**told, "diff": unified_diff(path, _text(base, snapshot), _text(current, snapshot))}
+    before, after = _text(base, snapshot), _text(current, snapshot)
+    if max(len(before), len(after)) > MAX_DIFF_BYTES:
+        return {**told, "diff_left_out": f"texts of more than {MAX_DIFF_BYTES} bytes (compare the versions)"}
+    return {**told, "diff": unified_diff(path, before, after, max_steps=_MAX_DIFF_STEPS)}
 
 
 def _base(tags: frozenset[Tag], service: str, snapshot: Snapshot) -> Entry | None:

@@ -19,6 +19,7 @@ from configsvc.core.errors import (
     VersionDeleted,
     VersionNotFound,
 )
+from configsvc.core.fairturns import FairTurns
 from configsvc.core.names import Format, find_document, meta_path, parse_service
 from configsvc.core.patterns import EVERYTHING
 from configsvc.core.reports import Violation
@@ -102,6 +103,8 @@ class ConfigService:
         turns: Turns | None = None,
     ) -> None:
         self.turns = turns or Turns()
+        self.comparing = FairTurns("diffs", most=2, most_waiting=8, most_each=4, patience_s=5.0)
+        """Turns at reads that may take a second and a hundred megabytes."""
         self.bounds = bounds
         self._store = store
         self._gate = gate

@@ -10,9 +10,10 @@ from flask import Response
 
 from configsvc.api import headers
 from configsvc.api.conditional import body_tag, is_known, stored_tag
+from configsvc.api.guard import comparing
 from configsvc.api.v1.negotiation import JSON
 from configsvc.core.changes import ServiceVersion
-from configsvc.documents.textdiff import unified_diff
+from configsvc.documents.textdiff import MAX_STEPS, unified_diff
 from configsvc.service import Receipt
 from configsvc.store.base import Entry
 
@@ -119,10 +120,12 @@ def written(receipt: Receipt, service: str, *, is_creation: bool = True) -> Resp
 
 def previewed(receipt: Receipt) -> Response:
     """Return the answer to a dry run."""
-    diffs = [
-        {"path": each.path, "diff": unified_diff(each.path, each.before, each.after)}
-        for each in receipt.previews
-    ]
+    max_steps = MAX_STEPS // max(1, len(receipt.previews))
+    with comparing():
+        diffs = [
+            {"path": each.path, "diff": unified_diff(each.path, each.before, each.after, max_steps=max_steps)}
+            for each in receipt.previews
+        ]
     told = {
         "dry_run": True,
         "changed": receipt.outcome.changed,

@@ -7,7 +7,7 @@ from flask import Response, request
 from configsvc.access.decide import Action
 from configsvc.api.asks import read_ask
 from configsvc.api.conditional import stored_tag, write_precondition
-from configsvc.api.guard import require
+from configsvc.api.guard import comparing, require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import page_of, previewed, read_answer, to_json, utc_text, written
 from configsvc.api.v1.bodies import check_known, integer_member, needed, read_members
@@ -63,10 +63,13 @@ class HistoryApi:
         ends = query.integer("from"), query.integer("to")
         compared = Comparison(self._service, snapshot, service, *ends)
         if media_type == DIFF:
-            body = compared.text().encode()
+            with comparing():
+                body = compared.text().encode()
             response = read_answer(body, f"{DIFF}; charset=utf-8", snapshot.revision)
         else:
-            response = read_answer(to_json(compared.operations()), JSON_PATCH, snapshot.revision)
+            with comparing():
+                body = to_json(compared.operations())
+            response = read_answer(body, JSON_PATCH, snapshot.revision)
         response.headers["Vary"] = "Accept"
         return response
 
