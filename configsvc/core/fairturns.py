@@ -1,8 +1,8 @@
 """Turns at something that few may do at one time, handed out fairly between those who ask.
 
 Of those who wait the next turn goes to whoever has the fewest, then to who came first.  What waits
-is bounded, of everybody together and of each, so that one who asks for much is refused, and the
-others wait for no longer than the turn that is under way.
+is bounded; where no more may wait, one who asks for little takes the place of who asks for most.
+So one who asks for much is refused, and others wait for no longer than the turn that is under way.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ class FairTurns:
         name: What messages call it, such as `diffs`.
         most: Turns at one time.
         most_waiting: Most that wait for one.
-        most_each: Most turns of one who asks, those that wait included.
         patience_s: Longest wait, in seconds.
+        most_each: Most turns of one who asks, those that wait included; None: as there is room for.
     """
 
-    def __init__(self, name: str, *, most: int, most_waiting: int, most_each: int, patience_s: float) -> None:
+    def __init__(
+        self, name: str, *, most: int, most_waiting: int, patience_s: float, most_each: int | None = None
+    ) -> None:
         self._name = name
         self._most = most
         self._most_waiting = most_waiting
@@ -62,7 +64,10 @@ class FairTurns:
             try:
                 may_go = self._changed.wait_for(lambda: self._may_go(waiting), self._patience_s)
             finally:
-                self._line.remove(waiting)
+                if waiting in self._line:
+                    self._line.remove(waiting)
+            if waiting.is_sent_away:
+                raise self._full()
             if not may_go:
                 raise QueueFull(f"{self._name}: no turn within {self._patience_s:g} s (expected: one)")
             self._taken[who] += 1
@@ -86,17 +91,32 @@ class FairTurns:
         if self._closed:
             return
         own = self._taken[who] + sum(each.who == who for each in self._line)
-        if who is not None and own >= self._most_each:
+        if who is not None and self._most_each is not None and own >= self._most_each:
             limit = f"(expected: < {self._most_each})"
             raise QueueFull(f"{self._name}: {own} of {who} wait or run already {limit}")
         is_free = self._taken.total() + len(self._line) < self._most
-        if not is_free and len(self._line) >= self._most_waiting:
-            limit = f"(expected: < {self._most_waiting})"
-            raise QueueFull(f"{self._name}: {len(self._line)} wait already {limit}")
+        if not is_free and len(self._line) >= self._most_waiting and not self._make_room(own):
+            raise self._full()
+
+    def _make_room(self, own: int) -> bool:
+        """Send the last away of who has most turns, if it is more than one who has `own` would have."""
+        counts = self._taken + Counter(each.who for each in self._line)
+        greediest = max(reversed(self._line), key=lambda each: counts[each.who], default=None)
+        if greediest is None or counts[greediest.who] <= own + 1:
+            return False
+        greediest.is_sent_away = True
+        self._line.remove(greediest)
+        self._changed.notify_all()
+        return True
+
+    def _full(self) -> QueueFull:
+        return QueueFull(f"{self._name}: {self._most_waiting} wait already (expected: fewer; try again)")
 
     def _may_go(self, waiting: _Waiting) -> bool:
-        if self._closed or self._taken.total() >= self._most:
-            return self._closed
+        if self._closed or waiting.is_sent_away:
+            return True
+        if self._taken.total() >= self._most:
+            return False
         return min(self._line, key=lambda each: self._taken[each.who]) is waiting
 
 
@@ -105,3 +125,4 @@ class _Waiting:
 
     def __init__(self, who: str | None) -> None:
         self.who = who
+        self.is_sent_away = False

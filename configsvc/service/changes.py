@@ -139,6 +139,13 @@ class Ask:
         first, _, body = self.message.strip().partition("\n")
         return commit_message(first, body) if first else None
 
+    @property
+    def asker(self) -> str | None:
+        """Who takes what is shared fairly; None where nobody in particular asks."""
+        if self.admission is None or self.admission.principal.name == ANONYMOUS.name:
+            return None
+        return self.admission.principal.name
+
 
 PLAIN = Ask()
 """Anonymous, with a default message."""

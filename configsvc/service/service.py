@@ -37,6 +37,7 @@ from configsvc.service.staging import Staged
 from configsvc.service.turns import Turns
 from configsvc.store.base import ConfigStore, Entry, Snapshot, StoreStatus, View
 from configsvc.store.objects import object_id
+from configsvc.validation.askers import asking
 from configsvc.validation.conformance import SchemaGate, places_of, schema_files
 from configsvc.validation.schemas import REPOSITORY_FOLDER
 
@@ -196,8 +197,13 @@ class ConfigService:
         """Return the paths of all schemas of the repository, below their folder, sorted."""
         return sorted(schema_files(Staged(view)))
 
-    def judge(self, view: View, service: str, data: bytes, format_: Format) -> list[Violation]:
+    def judge(
+        self, view: View, service: str, data: bytes, format_: Format, *, who: str | None = None
+    ) -> list[Violation]:
         """Return all that the gate has against a text as the document of a service; empty for nothing.
+
+        Args:
+            who: Asks; None: nobody in particular.
 
         Raises:
             NameInvalid: `service` is not in the grammar.
@@ -210,7 +216,9 @@ class ConfigService:
             return [_violation_of(detail) for detail in error.details] or [Violation("", error.message)]
         if self._gate is None:
             return []
-        return self._gate.rules().value_violations(service, value, Staged(view), places_of(data, format_))
+        rules = self._gate.rules()
+        with asking(who):
+            return rules.value_violations(service, value, Staged(view), places_of(data, format_))
 
     def commit(
         self, changes: Sequence[Change], *, ask: Ask = PLAIN, expected_revision: int | None = None
@@ -233,16 +241,17 @@ class ConfigService:
         rules = None if self._gate is None else self._gate.rules()
         planner = Planner(self._grounds, changes, ask, rules, expected_revision=expected_revision)
         try:
-            if ask.dry_run:
-                return self._preview(planner)
-            outcome = land(
-                self._store,
-                planner.plan,
-                ask.author,
-                ask.request_id,
-                digest_of(changes),
-                turns=self.turns,
-            )
+            with asking(ask.asker):
+                if ask.dry_run:
+                    return self._preview(planner)
+                outcome = land(
+                    self._store,
+                    planner.plan,
+                    ask.author,
+                    ask.request_id,
+                    digest_of(changes),
+                    turns=self.turns,
+                )
         except PreconditionFailed as error:
             explain(error, changes, self._store.snapshot())
             raise

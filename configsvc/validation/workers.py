@@ -3,7 +3,9 @@
 A regular expression holds all threads of its process for as long as it takes,
 and nothing but the end of the process stops it.  So what may take long is done
 in processes that can be killed: a worker over its limits is, and another one
-takes its place.  Callers wait on a socket, which lets other threads run.
+takes its place.  Callers wait on a socket, which lets other threads run.  Those who wait for
+a worker get one in fair turns (see `askers`), and what was over its limits just now is refused
+without being tried again.
 
 Workers are started as new interpreters, never forked from this process and its
 threads, and only when there is a first job.
@@ -11,8 +13,10 @@ threads, and only when there is a first job.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import math
 import os
 import pickle
 import socket
@@ -20,21 +24,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 from configsvc.core.errors import (
     DocumentInvalid,
     DocumentTooLarge,
     EditTooLarge,
-    QueueFull,
     SchemaTooSlow,
     ServiceClosed,
     Unavailable,
 )
+from configsvc.core.fairturns import FairTurns
 from configsvc.core.names import Format
 from configsvc.core.reports import Violation
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.document import Value
+from configsvc.validation.askers import asker
 from configsvc.validation.frames import receive_frame, send_frame
 from configsvc.validation.schemas import Schema
 from configsvc.validation.worker import READY, EditJob, Job
@@ -49,6 +55,9 @@ MAX_WAIT_S = 10.0
 """Longest that a job waits for a free worker, in seconds."""
 MAX_WAITING = 10
 """Jobs that wait for a worker; each holds a thread that others need, so more are refused at once."""
+REMEMBERED_S = 30.0
+"""How long it is remembered that a job was over its limits: it may have been the machine's other work."""
+MAX_REMEMBERED = 1024
 
 _REFUSALS = {each.code: each for each in (DocumentTooLarge, EditTooLarge)}
 _LOG = logging.getLogger(__name__)
@@ -67,6 +76,7 @@ class WorkerPool:
         memory_limit_bytes: Address space of one worker, its program included.
         max_wait_s: Longest wait for a free worker.
         max_waiting: Most jobs that wait.
+        now: The monotonic clock, seconds.
     """
 
     def __init__(
@@ -77,25 +87,26 @@ class WorkerPool:
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
         max_wait_s: float = MAX_WAIT_S,
         max_waiting: int = MAX_WAITING,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._max_workers = max_workers
         self._time_limit_s = time_limit_s
         self._memory_limit_bytes = memory_limit_bytes
-        self._max_wait_s = max_wait_s
-        self._max_waiting = max_waiting
-        self._changed = threading.Condition()  # guards the five fields below
-        self._waiting = 0
+        self._turns = FairTurns(
+            "validation", most=max_workers, most_waiting=max_waiting, patience_s=max_wait_s
+        )
+        self._now = now
+        self._lock = threading.Lock()  # guards the four fields below
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
-        self._starting = 0
         self._closed = False
+        self._refused: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
 
     def judge(self, value: object, schemas: Sequence[Schema]) -> list[Violation]:
         """Return all violations of a value, as `judge_value` does.
 
         Raises:
             SchemaTooSlow: It takes more time or memory than one job may.
-            QueueFull: No worker was free for too long.
+            QueueFull: No worker was free for too long, or too many jobs wait for one.
             Unavailable: No worker can be started.
             ServiceClosed: The pool was closed.
         """
@@ -127,17 +138,17 @@ class WorkerPool:
     @property
     def process_ids(self) -> list[int]:
         """The workers there are."""
-        with self._changed:
+        with self._lock:
             return sorted(worker.process.pid for worker in self._workers)
 
     def close(self) -> None:
         """End all workers; jobs under way end with `ServiceClosed`.  Closing twice is harmless."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             workers = list(self._workers)
             self._idle.clear()
             self._workers.clear()
-            self._changed.notify_all()
+        self._turns.close()
         for worker in workers:
             worker.end()
 
@@ -152,6 +163,15 @@ class WorkerPool:
 
     def _run(self, job: Job | EditJob) -> dict[str, object]:
         frame = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
+        key = hashlib.sha256(frame).digest()
+        self._refuse_again(key, job)
+        try:
+            return self._answer(frame, job)
+        except (SchemaTooSlow, EditTooLarge) as error:
+            self._remember(key, error.message)
+            raise
+
+    def _answer(self, frame: bytes, job: Job | EditJob) -> dict[str, object]:
         answer = self._ask(frame, job)
         if answer is None:  # it was gone before it could answer: killed from outside, perhaps
             answer = self._ask(frame, job)
@@ -163,21 +183,36 @@ class WorkerPool:
 
     def _ask(self, frame: bytes, job: Job | EditJob) -> dict[str, object] | None:
         """Return what a worker answers, None when it is gone."""
-        worker = self._borrow()
-        is_well = False
-        try:
-            deadline_s = time.monotonic() + self._time_limit_s
-            answer = worker.ask(frame, deadline_s)
-            # What ran out of memory once is in no good state.
-            is_well = answer.get("trouble") != "memory"
-        except TimeoutError:
-            raise _too_slow(job, f"takes more than {self._time_limit_s:g} s") from None
-        except (EOFError, OSError):
-            self._refuse_when_closed()
-            return None
-        finally:
-            self._give_back(worker, is_well=is_well)
-        return answer
+        with self._turns.taken(asker()):
+            worker = self._borrow()
+            is_well = False
+            try:
+                deadline_s = time.monotonic() + self._time_limit_s
+                answer = worker.ask(frame, deadline_s)
+                # What ran out of memory once is in no good state.
+                is_well = answer.get("trouble") != "memory"
+            except TimeoutError:
+                raise _too_slow(job, f"takes more than {self._time_limit_s:g} s") from None
+            except (EOFError, OSError):
+                self._refuse_when_closed()
+                return None
+            finally:
+                self._give_back(worker, is_well=is_well)
+            return answer
+
+    def _refuse_again(self, key: bytes, job: Job | EditJob) -> None:
+        """Raise for a job that was over its limits a short while ago."""
+        with self._lock:
+            until_s, message = self._refused.get(key, (-math.inf, ""))
+        if self._now() < until_s:
+            raise (EditTooLarge if isinstance(job, EditJob) else SchemaTooSlow)(message)
+
+    def _remember(self, key: bytes, message: str) -> None:
+        with self._lock:
+            self._refused[key] = (self._now() + REMEMBERED_S, message)
+            self._refused.move_to_end(key)
+            if len(self._refused) > MAX_REMEMBERED:
+                self._refused.popitem(last=False)
 
     def _trouble(self, trouble: str, job: Job | EditJob) -> SchemaTooSlow | EditTooLarge:
         if trouble == "memory":
@@ -188,58 +223,36 @@ class WorkerPool:
         return _too_slow(job, "cannot be judged")
 
     def _borrow(self) -> _Worker:
-        with self._changed:
-            if self._waiting >= self._max_waiting and not self._may_borrow():
-                limit = f"(expected: < {self._max_waiting})"
-                raise QueueFull(f"validation: {self._waiting} jobs wait for a worker already {limit}")
-            self._waiting += 1
-            try:
-                is_free = self._changed.wait_for(self._may_borrow, self._max_wait_s)
-            finally:
-                self._waiting -= 1
+        """Return a worker: who has a turn finds an idle one, or there may be one more."""
+        with self._lock:
             self._refuse_when_closed()
-            if not is_free:
-                raise QueueFull(f"validation: no free worker within {self._max_wait_s:g} s")
             while self._idle:
                 worker = self._idle.pop()
                 if worker.process.poll() is None:
                     return worker
                 self._workers.discard(worker)
                 worker.end()
-            self._starting += 1
         return self._start()
-
-    def _may_borrow(self) -> bool:
-        return self._closed or bool(self._idle) or len(self._workers) + self._starting < self._max_workers
 
     def _start(self) -> _Worker:
         try:
             worker = _started(self._memory_limit_bytes)
         except (OSError, EOFError) as error:  # a TimeoutError is an OSError
-            self._count_started(None)
             raise Unavailable("validation: a worker process could not be started") from error
-        if not self._count_started(worker):
-            worker.end()
-            raise _closed()
-        return worker
-
-    def _count_started(self, worker: _Worker | None) -> bool:
-        """Note that a start has ended; return whether the pool is still open."""
-        with self._changed:
-            self._starting -= 1
-            if worker is not None and not self._closed:
+        with self._lock:
+            if not self._closed:
                 self._workers.add(worker)
-            self._changed.notify()
-            return not self._closed
+                return worker
+        worker.end()
+        raise _closed()
 
     def _give_back(self, worker: _Worker, *, is_well: bool) -> None:
-        with self._changed:
+        with self._lock:
             is_kept = is_well and not self._closed
             if is_kept:
                 self._idle.append(worker)
             else:
                 self._workers.discard(worker)
-            self._changed.notify()
         if not is_kept:
             worker.end()
 

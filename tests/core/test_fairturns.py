@@ -37,6 +37,13 @@ class Crowd:
             threading.Event().wait(0.001)
         return asked
 
+    def ask_in_place(self, who: str) -> Future[None]:
+        """Ask, and return when the request is in line instead of another one."""
+        asked = self._pool.submit(self._hold, who)
+        while all(each.who != who for each in self._turns._line):
+            threading.Event().wait(0.001)
+        return asked
+
     def _in_line(self) -> int:
         return len(self._turns._line) + self._turns._taken.total()
 
@@ -90,8 +97,21 @@ def test_more_than_may_wait_are_refused_at_once() -> None:
     with crowd_of(turns_of(waiting=2)) as crowd:
         for who in ("a", "b", "c"):
             crowd.ask(who)
-        with pytest.raises(QueueFull, match=r"jobs: 2 wait already \(expected: < 2\)"):
+        with pytest.raises(QueueFull, match="jobs: 2 wait already"):
             crowd.ask("d").result(PATIENCE_S)
+
+
+def test_where_no_more_may_wait_one_who_asks_for_little_takes_the_place_of_who_asks_for_most() -> None:
+    with crowd_of(turns_of(waiting=3, each=99)) as crowd:
+        greedy = [crowd.ask("greedy") for _ in range(4)]
+        modest = crowd.ask_in_place("modest")
+        with pytest.raises(QueueFull, match="jobs: 3 wait already"):
+            greedy[-1].result(PATIENCE_S)
+        with pytest.raises(QueueFull, match="jobs: 3 wait already"):
+            crowd.ask("greedy").result(PATIENCE_S)
+        crowd.go.release(4)
+        for each in (*greedy[:-1], modest):
+            each.result(PATIENCE_S)
 
 
 def test_a_wait_that_is_too_long_is_refused() -> None:

@@ -6,16 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from configsvc.core.errors import QueueFull, SchemaTooSlow, ServiceClosed, Unavailable
 from configsvc.core.reports import Violation
+from configsvc.validation import workers as workers_module
+from configsvc.validation.askers import asking
 from configsvc.validation.judge import judge_value
 from configsvc.validation.schemas import Schema
 from configsvc.validation.verdicts import SchemaJudge
-from configsvc.validation.workers import WorkerPool
+from configsvc.validation.workers import REMEMBERED_S, WorkerPool
 from tests.validation.schema_files import nested, schema
 
 pytestmark = pytest.mark.slow  # processes are started and ended
@@ -151,7 +153,7 @@ def test_a_job_that_finds_no_free_worker_is_refused_as_one_to_try_again() -> Non
         pool.judge({}, [schema({})])
         under_way = threads.submit(pool.judge, HOSTILE_VALUE, [endless_schema()])
         until(lambda: not pool._idle)
-        with pytest.raises(QueueFull, match=r"no free worker within 0\.05 s"):
+        with pytest.raises(QueueFull, match=r"no turn within 0\.05 s"):
             pool.judge({}, [schema({})])
         with pytest.raises(SchemaTooSlow):
             under_way.result(DEADLINE_S)
@@ -298,3 +300,52 @@ def test_bounded_jobs_that_would_wait_in_a_crowd_are_refused_at_once() -> None:
         refusals = [type(each.exception(60)) for each in asked]
     assert refusals.count(QueueFull) >= 5
     assert set(refusals) == {QueueFull, SchemaTooSlow}
+
+
+def test_one_who_asks_for_much_leaves_room_for_who_asks_for_little() -> None:
+    def judge(who: str, value: object, judged_by: Schema) -> list[Violation]:
+        with asking(who):
+            return pool.judge(value, [judged_by])
+
+    with pool_of(max_workers=1, max_waiting=2) as pool, ThreadPoolExecutor(8) as crowd:
+        greedy = [
+            crowd.submit(judge, "greedy", HOSTILE_VALUE | {"n": number}, endless_schema())
+            for number in range(3)
+        ]
+        until(lambda: len(pool._turns._line) == 2)
+        assert crowd.submit(judge, "honest", {}, schema({})).result(DEADLINE_S) == []
+        refusals = [type(each.exception(DEADLINE_S)) for each in greedy]
+    assert refusals.count(QueueFull) == 1
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_what_was_over_its_limits_is_refused_without_being_tried_again_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    now_s = 1000.0
+    started: list[int] = []
+    start = workers_module._started
+
+    def counted(limit: int) -> object:
+        started.append(limit)
+        return start(limit)
+
+    monkeypatch.setattr(workers_module, "_started", counted)
+    with closing(WorkerPool(max_workers=1, time_limit_s=0.3, now=lambda: now_s)) as pool:
+        with pytest.raises(SchemaTooSlow) as first:
+            pool.judge(HOSTILE_VALUE, [endless_schema()])
+        now_s += REMEMBERED_S if is_over else REMEMBERED_S - 1
+        with pytest.raises(SchemaTooSlow) as again:
+            pool.judge(HOSTILE_VALUE, [endless_schema()])
+        assert again.value.message == first.value.message
+        assert len(started) == (2 if is_over else 1)
+        assert pool.judge({}, [endless_schema()]) == []
+
+
+def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "MAX_REMEMBERED", 2)
+    with closing(WorkerPool(max_workers=1, time_limit_s=0.05)) as pool:
+        for number in range(4):
+            with pytest.raises(SchemaTooSlow):
+                pool.judge(HOSTILE_VALUE | {"n": number}, [endless_schema()])
+        assert len(pool._refused) == 2

@@ -6,7 +6,7 @@ from flask import Response, request
 
 from configsvc.access.decide import Action
 from configsvc.api.bodies import body_format, read_body
-from configsvc.api.guard import require
+from configsvc.api.guard import asker, require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, to_json
 from configsvc.api.v1.negotiation import JSON
@@ -31,6 +31,6 @@ class ValidateApi:
         if not data:
             raise RequestInvalid("body: is empty (expected: a document)")
         snapshot = self._service.snapshot()
-        violations = self._service.judge(snapshot, service, data, format_)
+        violations = self._service.judge(snapshot, service, data, format_, who=asker())
         told = {"valid": not violations, "violations": [each.as_json() for each in violations]}
         return answer(to_json(told), JSON, snapshot.revision)
