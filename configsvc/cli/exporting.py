@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from configsvc.cli.options import targeted
+from configsvc.cli.options import TEXT, targeted
 from configsvc.cli.target.protocol import Target
 from configsvc.cli.terminal.progress import with_progress
 from configsvc.cli.transfer.destinations import open_destination
@@ -12,7 +12,7 @@ from configsvc.cli.transfer.destinations import open_destination
 
 @click.command("export")
 @click.argument("destination")
-@click.option("--prefix", default="", metavar="TEXT", help="Only services whose names start so.")
+@click.option("--prefix", type=TEXT, default="", metavar="TEXT", help="Only services whose names start so.")
 @click.option("--overwrite", is_flag=True, help="Into a folder that is not empty, or over an archive.")
 @click.option("--dry-run", is_flag=True, help="List what would be written, and write nothing.")
 @targeted

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from configsvc.cli.options import output_option, targeted
+from configsvc.cli.options import TEXT, output_option, targeted
 from configsvc.cli.target.protocol import Format, Target
 from configsvc.cli.terminal.output import show, show_rows
 
@@ -14,11 +14,13 @@ from configsvc.cli.terminal.output import show, show_rows
 @click.command("get")
 @click.argument("service", required=False)
 @click.option("--version", type=click.IntRange(0), metavar="N", help="That version, not the newest.")
-@click.option("--at", metavar="COMMIT", help="As it was at a commit or tag of main.")
-@click.option("--pointer", metavar="POINTER", help="One value of it: /limits/cpu, a JSON pointer.")
+@click.option("--at", type=TEXT, metavar="COMMIT", help="As it was at a commit or tag of main.")
+@click.option("--pointer", type=TEXT, metavar="POINTER", help="One value of it: /limits/cpu, a JSON pointer.")
 @click.option("--raw", is_flag=True, help="A value that is text without its quotes.")
 @click.option("--format", "format_", type=click.Choice(("json", "yaml")), help="The text in this format.")
-@click.option("--prefix", default="", metavar="TEXT", help="Without SERVICE: only names that start so.")
+@click.option(
+    "--prefix", type=TEXT, default="", metavar="TEXT", help="Without SERVICE: only names that start so."
+)
 @output_option
 @targeted
 def command(

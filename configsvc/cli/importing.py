@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from configsvc.cli.options import targeted
+from configsvc.cli.options import TEXT, targeted
 from configsvc.cli.target.protocol import NewDocument, Target
 from configsvc.cli.terminal.progress import with_progress
 from configsvc.cli.transfer.sources import read_source
@@ -30,7 +30,9 @@ So many bytes of YAML or JSON as people write it have far fewer values than a co
     metavar="N",
     help="Take N folders off the front of each path.",
 )
-@click.option("-m", "--message", metavar="TEXT", help="Why; the first line is the commits' subject.")
+@click.option(
+    "-m", "--message", type=TEXT, metavar="TEXT", help="Why; the first line is the commits' subject."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @targeted
 def command(target: Target, source: str, strip: int, message: str | None, dry_run: bool) -> None:

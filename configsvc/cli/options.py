@@ -16,8 +16,37 @@ from configsvc.cli.target.choosing import Where, open_target
 from configsvc.cli.target.protocol import Format, Target
 from configsvc.cli.terminal.output import OUTPUTS
 from configsvc.core.errors import DocumentInvalid, RequestInvalid
+from configsvc.core.tags import parse_precondition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class PlainText(click.ParamType):  # type: ignore[type-arg]  # it has none before click 8.2
+    """Text that can be sent: in UTF-8, and not endless.
+
+    Args:
+        max_chars: Most characters.
+    """
+
+    name = "text"
+
+    def __init__(self, max_chars: int) -> None:
+        self._max_chars = max_chars
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value` when it is such a text."""
+        text = str(value)
+        if len(text) > self._max_chars:
+            self.fail(f"{len(text)} characters (expected: <= {self._max_chars})", param, ctx)
+        if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+            self.fail(f"{text[:80]!a} is not UTF-8 (expected: UTF-8)", param, ctx)
+        return text
+
+
+TEXT = PlainText(4096)
+"""What goes into the address of a request."""
+DOCUMENT = PlainText(1 << 20)
+"""What goes into its body."""
 
 MAX_INPUT_BYTES = 64 << 20
 """Most that is read of one document; a server takes less."""
@@ -75,7 +104,9 @@ def writing(function: Command) -> Command:
     for option in (
         output_option,
         click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing."),
-        click.option("-m", "--message", metavar="TEXT", help="Why; the first line is the commit's subject."),
+        click.option(
+            "-m", "--message", type=TEXT, metavar="TEXT", help="Why; the first line is the commit's subject."
+        ),
     ):
         function = option(function)
     return function
@@ -85,9 +116,17 @@ def if_match_option(function: Command) -> Command:
     """Give a command `--if-match`."""
     return click.option(
         "--if-match",
+        type=TEXT,
+        callback=_checked_tag,
         metavar="ETAG",
         help="Only while this tag, as `get --output json` has it, is the newest.",
     )(function)
+
+
+def _checked_tag(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        parse_precondition(value, None)
+    return value
 
 
 def output_option(function: Command) -> Command:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from configsvc.cli.options import if_match_option, read_text, targeted, writing
+from configsvc.cli.options import DOCUMENT, TEXT, if_match_option, read_text, targeted, writing
 from configsvc.cli.target.protocol import Target
 from configsvc.cli.terminal.told import tell
 from configsvc.core.errors import RequestInvalid
@@ -17,11 +17,16 @@ Operations = list[dict[str, object]]
 
 @click.command("patch")
 @click.argument("service")
-@click.argument("patch", required=False)
+@click.argument("patch", type=DOCUMENT, required=False)
 @click.option(
-    "--set", "sets", multiple=True, metavar="POINTER=VALUE", help="Set one value; JSON, or else text."
+    "--set",
+    "sets",
+    type=DOCUMENT,
+    multiple=True,
+    metavar="POINTER=VALUE",
+    help="Set one value; JSON, or else text.",
 )
-@click.option("--remove", "removals", multiple=True, metavar="POINTER", help="Remove one value.")
+@click.option("--remove", "removals", type=TEXT, multiple=True, metavar="POINTER", help="Remove one value.")
 @if_match_option
 @writing
 @targeted

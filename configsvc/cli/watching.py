@@ -10,7 +10,7 @@ from itertools import islice
 
 import click
 
-from configsvc.cli.options import output_option, targeted
+from configsvc.cli.options import TEXT, output_option, targeted
 from configsvc.cli.target.protocol import Change, Target
 from configsvc.cli.terminal.output import as_yaml, printable
 from configsvc.cli.terminal.paging import styled
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 @click.command("watch")
 @click.argument("services", nargs=-1)
-@click.option("--prefix", metavar="TEXT", help="All services whose names start so.")
+@click.option("--prefix", type=TEXT, metavar="TEXT", help="All services whose names start so.")
 @click.option("--since", type=click.IntRange(0), metavar="N", help="First what came after revision N.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="End after N revisions.")
 @output_option

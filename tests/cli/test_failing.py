@@ -78,6 +78,29 @@ def test_who_may_not_do_it_is_told_so_and_a_token_in_a_file_lets_in(call: Called
             assert "chmod 600" in call.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("get", "--prefix", "\udc80"),
+        ("get", "a", "--at", "\udc80"),
+        ("get", "a", "--pointer", "/" + "x" * 5000),
+        ("delete", "a", "-m", "\udc80"),
+        ("delete", "a", "--if-match", "\udc80"),
+        ("delete", "a", "--if-match", "\n"),
+        ("put", "a", "--if-match", "no-quotes"),
+        ("patch", "a", '{"a": "\udc80"}'),
+        ("patch", "a", "--set", "/a=\udc80"),
+        ("export", "out", "--prefix", "x" * 5000),
+        ("watch", "--prefix", "\udc80"),
+        ("get", "\udc80"),
+    ],
+)
+def test_text_that_cannot_be_sent_is_told(call: Called, arguments: tuple[str, ...]) -> None:
+    assert call(*arguments, "--url", "http://127.0.0.1:1") == 2
+    told = ("UTF-8", "expected: <= 4096", "not a service name", "entity tag: ")
+    assert any(each in call.err for each in told)
+
+
 def test_a_mistake_of_ours_is_one_line(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> None:
         raise KeyError("lost")
