@@ -17,7 +17,7 @@ from configsvc.store.landing import Judge, deletion_violations
 from configsvc.store.objects import object_id
 from configsvc.store.pushbounds import Budget
 from configsvc.store.pushes import StoredObjects
-from configsvc.store.pushtypes import LANDING_REF, Pusher, parse_commit
+from configsvc.store.pushtypes import EVERY_REF, LANDING_REF, Pusher, parse_commit
 from configsvc.store.reader import ObjectReader
 from configsvc.store.state import Head
 from configsvc.store.steptree import Gate, StepTree
@@ -68,7 +68,7 @@ def check_commits(root: Path, base: str, tip: str, gate: Gate) -> Findings:
         commit_id, tip_id = _commit_id(root, base), _commit_id(root, tip)
         head = parse_commit(bytes.fromhex(commit_id), objects.read(bytes.fromhex(commit_id)))
         tree = Tree(objects.read(head.tree), head.tree)
-        anyone = Pusher(ANONYMOUS, lambda changes, before: (), lambda owner: True)
+        anyone = Pusher(ANONYMOUS, lambda changes, before: (), EVERY_REF)
         judge = Judge(gate, anyone, objects, Budget(seconds=CHECK_S))
         judged = judge.judge(tip_id, LANDING_REF, Head(0, commit_id, head.committed_at, tree))
     except PushRefused as error:

@@ -174,6 +174,11 @@ class Access:
         """Return whether `decide` allows it."""
         return self.decide(principal, action, path) is Decision.ALLOWED
 
+    def may_somewhere(self, principal: Principal, action: Action) -> bool:
+        """Return whether `principal` may do `action` on anything at all."""
+        now = self._current().table.find(principal.name)
+        return now is not None and any(role >= action.value for _, role in now.roles)
+
     def require(
         self, principal: Principal, action: Action, path: str, *, owner: Callable[[], str] = str
     ) -> None:

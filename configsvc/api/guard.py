@@ -15,7 +15,7 @@ from flask import Flask, Response, g, request
 from configsvc.access.decide import Access, Action, Admission
 from configsvc.api.access_log import PRINCIPAL
 from configsvc.api.problems import http_problem, render
-from configsvc.core.errors import Unauthorized
+from configsvc.core.errors import Forbidden, Unauthorized
 from configsvc.core.patterns import EVERYTHING, ONE
 from configsvc.core.principals import ANYONE
 from configsvc.service import ConfigService
@@ -128,6 +128,14 @@ def asker() -> str | None:
     """Return on whose behalf a request takes what is shared fairly; None where everybody is anyone."""
     name = admission().principal.name
     return None if name == ANYONE.name else name
+
+
+def require_somewhere(action: Action) -> None:
+    """Raise `Forbidden` unless this request may do `action` on anything at all."""
+    principal = admission().principal
+    if not g.access.may_somewhere(principal, action):
+        expected = f"the role {action.value} on something"
+        raise Forbidden(f"the repository: {principal.name} may not change it (expected: {expected})")
 
 
 def _owner(path: str) -> str:

@@ -2,20 +2,23 @@
 
 Whoever clones has everything, so cloning, fetching and pushing need the role reader on all of the
 repository.  What a push changes is asked of the very tree that each commit starts from, so
-that a push can give itself no right.
+that a push can give itself no right.  Who may write nothing at all pushes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from configsvc.access.decide import Access, Admission
+from configsvc.access.decide import Access, Action, Admission
 from configsvc.access.landing import require_at
 from configsvc.core.changes import Author
 from configsvc.core.errors import Forbidden, NotFound, PushRefused, Unauthorized
+from configsvc.core.patterns import EVERYTHING
+from configsvc.core.principals import Principal
 from configsvc.core.reports import Violation
 from configsvc.core.trees import REGULAR, PathChange
 from configsvc.service.rights import right_for_path
+from configsvc.store.pushtypes import RefRights
 from configsvc.store.steptree import StepTree
 
 
@@ -52,6 +55,15 @@ def refused_changes(
             yield Violation(
                 change.path, f"not allowed to {name} (expected: the role {action.value} on {target})"
             )
+
+
+def ref_rights(access: Access, principal: Principal) -> RefRights:
+    """Return what somebody may do to branches and tags, which serve nothing but stay for all to fetch."""
+    return RefRights(
+        may_propose=access.may_somewhere(principal, Action.WRITE),
+        may_tag=access.may(principal, Action.WRITE, EVERYTHING),
+        is_admin=access.may(principal, Action.ADMINISTER, EVERYTHING),
+    )
 
 
 class _Files:

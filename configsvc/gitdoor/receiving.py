@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from configsvc.access.decide import Access, Action
+from configsvc.access.decide import Access
 from configsvc.audit import LOCAL, Act, Origin, note
 from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import ConfigError, PushRefused, RequestInvalid
-from configsvc.core.patterns import EVERYTHING
 from configsvc.core.principals import ANYONE
 from configsvc.door import Answer
-from configsvc.gitdoor.admission import admit_unix_user, refused_changes
+from configsvc.gitdoor.admission import admit_unix_user, ref_rights, refused_changes
 from configsvc.gitdoor.pushers import Pushers
 from configsvc.store.pushes import Pushes
 from configsvc.store.pushtypes import Pusher, RefUpdate
@@ -30,11 +29,7 @@ def push_answers(pushes: Pushes, pushers: Pushers, access: Access) -> Mapping[st
         admission = pushers.find(push_id) if push_id else admit_unix_user(access, unix_user)
         principal = admission.principal
         author = principal.author if push_id or principal is not ANYONE else unix_user
-
-        def may_replace(owner: str | None) -> bool:
-            return owner == str(author) or access.may(principal, Action.ADMINISTER, EVERYTHING)
-
-        return Pusher(author, partial(refused_changes, admission), may_replace)
+        return Pusher(author, partial(refused_changes, admission), ref_rights(access, principal))
 
     def judge(request: Mapping[str, object], author: Author) -> Mapping[str, object]:
         quarantine = request.get("quarantine")

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.wsgi import get_input_stream
 
 from configsvc.access.decide import Action, Admission
 from configsvc.api.audited import origin_of
-from configsvc.api.guard import admission, require
+from configsvc.api.guard import admission, require, require_somewhere
 from configsvc.core.changes import Author
-from configsvc.core.errors import MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
+from configsvc.core.errors import Forbidden, MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
 from configsvc.core.patterns import EVERYTHING
 from configsvc.gitdoor.cputime import CpuAllowance
 from configsvc.gitdoor.inflating import read_chunks
@@ -60,6 +60,7 @@ def make_git_blueprint(root: Path, settings: Settings, pushers: Pushers) -> Blue
     blueprint.add_url_rule(f"{PREFIX}/info/refs", "refs", door.refs, methods=["GET"])
     blueprint.add_url_rule(f"{PREFIX}/git-upload-pack", "fetch", door.fetch, methods=["POST"])
     blueprint.add_url_rule(f"{PREFIX}/git-receive-pack", "push", door.push, methods=["POST"])
+    blueprint.register_error_handler(Forbidden, _tell_forbidden)
     return blueprint
 
 
@@ -80,7 +81,7 @@ class SmartHttp:
 
     def refs(self) -> Response:
         """Answer what there is to fetch, or to push to."""
-        asking = _admitted()
+        asking = _admitted(request.args.get("service", ""))
         if len(request.args.getlist("service")) > 1:
             raise RequestInvalid("service: given more than once (expected: ?service=git-upload-pack)")
         service = request.args.get("service", "")
@@ -103,7 +104,7 @@ class SmartHttp:
         return self._answer("git-receive-pack", limit, self.settings.max_push_bytes + (1 << 20))
 
     def _answer(self, service: str, options: list[str], max_bytes: int) -> Response:
-        asking = _admitted()
+        asking = _admitted(service)
         if request.mimetype != f"application/x-{service}-request":
             raise MediaTypeUnsupported(
                 f"Content-Type: {request.mimetype[:80]!a} (expected: application/x-{service}-request)"
@@ -205,10 +206,19 @@ def _protocol(header: str) -> dict[str, str]:
     return {"GIT_PROTOCOL": known[0]} if known else {}
 
 
-def _admitted() -> Admission:
-    """Return by which right a git client asks: one to read everything."""
+def _admitted(service: str) -> Admission:
+    """Return by which right a git client asks: one to read everything, and to push, to write something."""
     require(Action.READ, EVERYTHING)
+    if service == "git-receive-pack":
+        # Before a byte of a push is looked at: what it may not do at all costs nothing.
+        require_somewhere(Action.WRITE)
     return admission()
+
+
+def _tell_forbidden(error: Forbidden) -> Response:
+    """Return a refusal as git shows it to people: it does so with plain text alone."""
+    g.problem_code = error.code
+    return Response(error.message + "\n", 403, content_type="text/plain; charset=utf-8")
 
 
 def _reflog_identity(author: Author) -> dict[str, str]:

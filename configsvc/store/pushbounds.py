@@ -25,6 +25,9 @@ MAX_TAG_BYTES = 64 << 10
 MAX_TOTAL_BYTES = 1 << 30
 JUDGING_S = 60.0
 MAX_REFS = 1_000
+MAX_BRANCHES_EACH = 100
+"""Most branches of one principal that is no admin; with its tags, half of all there may be."""
+MAX_TAGS_EACH = 400
 MAX_CLOCK_LEAD_S = 86_400
 """How far in the future a pushed commit may say it was made, in seconds."""
 

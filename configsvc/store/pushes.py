@@ -22,7 +22,14 @@ from configsvc.store.landingturns import LandingTurns
 from configsvc.store.objects import Objects
 from configsvc.store.publisher import Publisher
 from configsvc.store.pushbounds import JUDGING_S, Budget
-from configsvc.store.pushrules import Proposals, check_old_ids, check_ref, check_refs_together, is_for_main
+from configsvc.store.pushrules import (
+    Proposals,
+    check_old_ids,
+    check_ref,
+    check_refs_together,
+    check_right,
+    is_for_main,
+)
 from configsvc.store.pushscan import PathProblem, Scan
 from configsvc.store.pushtypes import Pusher, RefUpdate
 from configsvc.store.quarantine import Quarantine
@@ -98,6 +105,7 @@ class Pushes:
         """
         for update in updates:
             check_ref(update)
+            check_right(update, pusher)
         if sum(is_for_main(update.ref) for update in updates) > 1:
             raise PushRefused("push: main is named twice (expected: one of its refs in a push)")
         if not self._turns.acquire(timeout=_JUDGING_TURN_S):

@@ -1,7 +1,7 @@
 """Which refs a push may move, and how.
 
 `main` is the writer's.  Branches are proposals, which serve nothing: whoever
-made one, or an admin, may force or delete it.  Tags are written once.
+made one, or an admin, may force or delete it.  Tags are written once, and deleted by an admin.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from configsvc.core.errors import PushRefused
 from configsvc.core.names import DEVICE_NAMES
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed
-from configsvc.store.pushbounds import MAX_REFS
+from configsvc.store.pushbounds import MAX_BRANCHES_EACH, MAX_REFS, MAX_TAGS_EACH
 from configsvc.store.pushtypes import LANDING_REF, NO_OBJECT, Pusher, RefUpdate
 from configsvc.store.quarantine import Quarantine
 from configsvc.store.refs import MAIN
@@ -54,8 +54,22 @@ def check_ref(update: RefUpdate) -> None:
     problem = _name_problem(ref.split("/", 2)[2], is_long=len(ref) > MAX_REF_CHARS)
     if problem is not None and (update.is_creation or not _is_name(ref)):
         raise PushRefused(f"{ref[:MAX_REF_CHARS]!a}: {problem}")
-    if ref.startswith(_TAGS) and not update.is_creation:
+    if ref.startswith(_TAGS) and not (update.is_creation or update.is_deletion):
         raise PushRefused(f"{ref}: is there already (expected: a new tag; one is written once)")
+
+
+def check_right(update: RefUpdate, pusher: Pusher) -> None:
+    """Raise `PushRefused` when `pusher` may do nothing of that kind; whose a branch is, is not looked at."""
+    ref, rights, name = update.ref, pusher.rights, pusher.author.name
+    if is_for_main(ref):
+        return
+    if not ref.startswith(_TAGS):
+        if not rights.may_propose:
+            raise PushRefused(f"{ref}: not to be pushed by {name} (expected: the role writer on something)")
+    elif update.is_deletion and not rights.is_admin:
+        raise PushRefused(f"{ref}: not to be deleted by {name} (expected: an admin; a tag is written once)")
+    elif not rights.may_tag:
+        raise PushRefused(f"{ref}: not to be made by {name} (expected: the role writer on **)")
 
 
 def _name_problem(name: str, *, is_long: bool) -> str | None:
@@ -80,32 +94,40 @@ def _is_name(name: str) -> bool:
 
 
 class Proposals:
-    """Who pushed which branch first, in a file of this machine's own.  Thread-safe."""
+    """Who pushed which branch or tag first, in a file of this machine's own.  Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()  # guards the file
 
     def check(self, updates: Sequence[RefUpdate], pusher: Pusher, objects: Quarantine) -> None:
-        """Raise `PushRefused` for updates of branches that `pusher` may not make; note those that are new.
+        """Raise `PushRefused` for branches that `pusher` may not move, and too many refs; note the new ones.
 
         Args:
             objects: Where the commits are found.
         """
-        branches = [update for update in updates if update.ref.startswith(_BRANCHES) and update.ref != MAIN]
+        others = [update for update in updates if not is_for_main(update.ref)]
+        created = {update.ref for update in others if update.is_creation}
         with self._lock:
             owners = self._load()
-            for update in branches:
-                if update.is_creation:
-                    owners[update.ref] = str(pusher.author)
-                elif not pusher.may_replace(owners.get(update.ref)) and _loses_commits(update, objects):
-                    raise PushRefused(
-                        f"{update.ref}: not to be forced or deleted by {pusher.author.name} "
-                        f"(expected: {owners.get(update.ref, 'nobody known')}, or an admin)"
-                    )
-            if any(update.is_creation for update in branches):
-                refs = set(_refs(objects)) | {update.ref for update in branches}
-                self._save({ref: owner for ref, owner in owners.items() if ref in refs})
+            for update in others:
+                if not update.is_creation and update.ref.startswith(_BRANCHES):
+                    self._check_owner(update, owners.get(update.ref), pusher, objects)
+            if created:
+                refs = set(_refs(objects)) | created
+                owners |= dict.fromkeys(created, str(pusher.author))
+                owners = {ref: owner for ref, owner in owners.items() if ref in refs}
+                _check_count(owners, pusher)
+                self._save(owners)
+
+    @staticmethod
+    def _check_owner(update: RefUpdate, owner: str | None, pusher: Pusher, objects: Quarantine) -> None:
+        may_replace = pusher.rights.is_admin or owner == str(pusher.author)
+        if not may_replace and _loses_commits(update, objects):
+            raise PushRefused(
+                f"{update.ref}: not to be forced or deleted by {pusher.author.name} "
+                f"(expected: {owner or 'nobody known'}, or an admin)"
+            )
 
     def _load(self) -> dict[str, str]:
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -118,6 +140,19 @@ class Proposals:
         disk = Disk()
         disk.write(temporary, json.dumps(owners, indent=1).encode())
         disk.rename(temporary, self._path)
+
+
+def _check_count(owners: Mapping[str, str], pusher: Pusher) -> None:
+    """Raise `PushRefused` when one that is no admin would have too many of the refs that there may be."""
+    if pusher.rights.is_admin:
+        return
+    mine = [ref for ref, owner in owners.items() if owner == str(pusher.author)]
+    for kind, folder, most in (("branches", _BRANCHES, MAX_BRANCHES_EACH), ("tags", _TAGS, MAX_TAGS_EACH)):
+        count = sum(ref.startswith(folder) for ref in mine)
+        if count > most:
+            raise PushRefused(
+                f"push: {count} {kind} of {pusher.author.name} (expected: <= {most}; delete old ones first)"
+            )
 
 
 def check_old_ids(updates: Sequence[RefUpdate], objects: Quarantine) -> None:

@@ -51,6 +51,24 @@ class RefUpdate:
         return self.old == NO_OBJECT
 
 
+@dataclass(frozen=True, slots=True)
+class RefRights:
+    """What somebody may do to branches other than main, and to tags.
+
+    Args:
+        may_propose: Push branches, and force or delete those of its own.
+        may_tag: Make tags.
+        is_admin: Force and delete branches of others, delete tags, and have as many of both as there may be.
+    """
+
+    may_propose: bool
+    may_tag: bool
+    is_admin: bool
+
+
+EVERY_REF = RefRights(may_propose=True, may_tag=True, is_admin=True)
+
+
 @dataclass(frozen=True)
 class Pusher:
     """Who pushes, and what the one decision function says to it.
@@ -58,13 +76,12 @@ class Pusher:
     Args:
         refused: Returns the changes that may not be made by the rules of the
             tree that they start from.
-        may_replace: Whether a proposal of the named owner (None: nobody knows)
-            may be forced or deleted.
+        rights: What it may do to branches and tags.
     """
 
     author: Author
     refused: Callable[[Sequence[PathChange], StepTree], Iterable[Violation]]
-    may_replace: Callable[[str | None], bool]
+    rights: RefRights
 
 
 @dataclass(frozen=True, slots=True)

@@ -408,7 +408,6 @@ REFS = {
     }.items()
 } | {
     "a tag rewritten": Case(_old, "written once", ("refs/tags/v1",), ("--force",)),
-    "a tag deleted": Case(lambda p: "", "written once", ("refs/tags/v1",)),
     "a tag of a file": Case(_tag("blob"), "expected: a commit", ("refs/tags/x",)),
     "a tag of a folder": Case(_tag("tree"), "expected: a commit", ("refs/tags/x",)),
     "a tag of a tag of a tag": Case(_tag("commit", 3), "expected: a commit", ("refs/tags/x",)),

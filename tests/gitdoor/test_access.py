@@ -34,6 +34,7 @@ PRINCIPALS = {
     "reader": '"**": reader',
     "writer": '"**": reader, a: writer, team/**: admin',
     "elsewhere": "b: writer",
+    "releaser": '"**": writer',
 }
 FILES = {
     "a.json": '{"v": "very-secret-value"}\n',
@@ -115,7 +116,7 @@ def test_no_request_of_git_gets_past(closed: Server, service: str, who: str, sta
         (
             "reader",
             {"a.json": '{"v": 4}\n'},
-            "not allowed to reader (expected: the role writer on a)",
+            "reader may not change it (expected: the role writer on something)",
         ),
         ("admin", {principal_path("eve"): file("eve", "a: reader")}, ""),
         ("admin", {principal_path("admin"): file("admin", '"**": reader')}, "nobody would be left"),
@@ -141,6 +142,36 @@ def test_a_push_gives_itself_no_right_not_even_for_a_while(closed: Server, tmp_p
     mine.commit({principal_path("writer"): FILES[principal_path("writer")]}, "take back")
     assert not mine.push().ok
     assert git(served_root(closed), "rev-parse", "main") == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["refs/for/main", "refs/heads/idea", "refs/tags/v9", "refs/heads/admins"])
+def test_a_reader_pushes_nothing_at_all(closed: Server, tmp_path: Path, target: str) -> None:
+    root = served_root(closed)
+    if target == "refs/heads/admins":
+        admin = cloned(closed, "admin", tmp_path / "admin")
+        assert admin.push("HEAD:refs/heads/admins", "--force").ok
+    before = git(root, "for-each-ref")
+    mine = cloned(closed, "reader", tmp_path / "clone")
+    mine.commit({"a.json": '{"v": "reader"}\n'})
+    pushed = mine.push(f"HEAD:{target}")
+    assert not pushed.ok
+    assert "reader may not change it (expected: the role writer on something)" in pushed.remote[0]
+    assert git(root, "for-each-ref") == before
+
+
+@pytest.mark.slow
+def test_a_tag_is_made_by_a_writer_of_everything_and_deleted_by_an_admin(
+    closed: Server, tmp_path: Path
+) -> None:
+    mine = cloned(closed, "releaser", tmp_path / "clone")
+    assert "the role writer on **" in cloned(closed, "writer", tmp_path / "w").push("HEAD:refs/tags/v2").text
+    assert mine.push("HEAD:refs/tags/v2").ok
+    assert "an admin; a tag is written once" in mine.push(":refs/tags/v2").text
+    admin = cloned(closed, "admin", tmp_path / "admin")
+    admin.commit({"moved.json": "{}\n"})
+    assert "written once" in admin.push("--force", "HEAD:refs/tags/v2").text
+    assert admin.push(":refs/tags/v2").ok
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -21,14 +22,16 @@ from configsvc.store.gitstore import GitStore
 from configsvc.store.landingturns import LandingTurns
 from configsvc.store.log import Fate
 from configsvc.store.maintenance import Maintenance
+from configsvc.store.pushbounds import MAX_BRANCHES_EACH, MAX_TAGS_EACH
 from configsvc.store.pushes import MAX_HANDED_BACK, Landing
-from configsvc.store.pushtypes import NO_OBJECT, Pusher, RefUpdate
+from configsvc.store.pushtypes import EVERY_REF, NO_OBJECT, Pusher, RefRights, RefUpdate
 from configsvc.store.repository import LEFTOVERS
 from tests.store.gitrepo import assert_sound, commit_files, git, put
 
 pytestmark = pytest.mark.slow
 
-PUSHER = Pusher(Author("Ann", "ann@example.com"), lambda changes, before: (), lambda owner: True)
+PUSHER = Pusher(Author("Ann", "ann@example.com"), lambda changes, before: (), EVERY_REF)
+PLAIN = RefRights(may_propose=True, may_tag=True, is_admin=False)
 WAIT_S = 20.0
 
 
@@ -121,7 +124,7 @@ def test_rules_that_change_meanwhile_are_asked_again(store: GitStore, clone: Pat
         return [Violation("b.json", "not any more")] if len(asked) > 1 else []
 
     commit_files(clone, {"b.json": "{}\n"})
-    landing = Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    landing = Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, EVERY_REF))
     put(store, {".configsvc/services/a.yaml": b"enabled: false\n"})
     with pytest.raises(PushRefused, match="not any more"):
         landed(store, landing)
@@ -163,7 +166,7 @@ def test_a_push_that_is_to_be_judged_again_is_not_judged_in_the_writers_turn(
         return []
 
     other = brought(store, tmp_path / "other")
-    outcome = store.pushes.land(brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    outcome = store.pushes.land(brought(store, clone), Pusher(ANONYMOUS, refused, EVERY_REF))
     assert outcome.commit_id == git(store.root, "rev-parse", "main")
     assert judging == [threading.current_thread().name] * 2
     assert set(store.snapshot().services()) == {"a", "b", "c"}
@@ -179,7 +182,7 @@ def test_a_push_that_is_overtaken_again_and_again_lands_all_the_same(store: GitS
         return []
 
     commit_files(clone, {"b.json": "{}\n"})
-    store.pushes.land(brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    store.pushes.land(brought(store, clone), Pusher(ANONYMOUS, refused, EVERY_REF))
     assert len(judging) == MAX_HANDED_BACK + 2
     assert judging[-1] == "configsvc-writer"
     assert set(store.snapshot().services()) == {"a", "b"}
@@ -196,7 +199,7 @@ def test_a_ref_is_held_to_where_it_is_whatever_its_push_says(
 ) -> None:
     head = store.snapshot().commit_id
     git(store.root, "update-ref", ref, head)
-    anyone = Pusher(ANONYMOUS, lambda changes, before: (), lambda owner: False)
+    anyone = Pusher(ANONYMOUS, lambda changes, before: (), PLAIN)
     with pytest.raises(PushRefused, match=ref):
         store.pushes.judge([RefUpdate(old, NO_OBJECT if deletes else head, ref)], "", anyone)
 
@@ -206,7 +209,7 @@ def test_nobody_takes_over_a_proposal_by_saying_that_it_is_new(store: GitStore) 
 
     def pusher(name: str) -> Pusher:
         author = Author(name, f"{name}@example.com")
-        return Pusher(author, lambda changes, before: (), lambda owner: owner == str(author))
+        return Pusher(author, lambda changes, before: (), PLAIN)
 
     store.pushes.judge([RefUpdate(NO_OBJECT, head, ref)], "", pusher("ann"))
     git(store.root, "update-ref", ref, head)
@@ -215,6 +218,55 @@ def test_nobody_takes_over_a_proposal_by_saying_that_it_is_new(store: GitStore) 
     with pytest.raises(PushRefused, match="expected: ann"):
         store.pushes.judge([RefUpdate(head, NO_OBJECT, ref)], "", pusher("bob"))
     store.pushes.judge([RefUpdate(head, NO_OBJECT, ref)], "", pusher("ann"))
+
+
+@pytest.mark.parametrize(
+    ("ref", "rights", "deletes", "refused"),
+    [
+        ("refs/heads/idea", RefRights(False, False, False), False, "the role writer on something"),
+        ("refs/heads/idea", RefRights(True, False, False), False, ""),
+        ("refs/tags/v1", RefRights(True, False, False), False, r"the role writer on \*\*"),
+        ("refs/tags/v1", RefRights(True, True, False), False, ""),
+        ("refs/tags/v1", RefRights(True, True, False), True, "an admin; a tag is written once"),
+        ("refs/tags/v1", EVERY_REF, True, ""),
+    ],
+)
+def test_branches_and_tags_are_for_those_who_may_write(
+    store: GitStore, ref: str, rights: RefRights, deletes: bool, refused: str
+) -> None:
+    head = store.snapshot().commit_id
+    if deletes:
+        git(store.root, "update-ref", ref, head)
+    update = RefUpdate(head, NO_OBJECT, ref) if deletes else RefUpdate(NO_OBJECT, head, ref)
+    pusher = Pusher(Author("Ann", "ann@example.com"), lambda changes, before: (), rights)
+    with pytest.raises(PushRefused, match=refused) if refused else contextlib.nullcontext():
+        store.pushes.judge([update], "", pusher)
+
+
+@pytest.mark.parametrize(("folder", "most"), [("heads", MAX_BRANCHES_EACH), ("tags", MAX_TAGS_EACH)])
+def test_one_principal_takes_no_more_than_its_share_of_the_refs(
+    store: GitStore, folder: str, most: int
+) -> None:
+    head = store.snapshot().commit_id
+    ann, bob = (Pusher(Author(n, f"{n}@x"), lambda changes, before: (), PLAIN) for n in ("ann", "bob"))
+    admin = Pusher(Author("root", "root@x"), lambda changes, before: (), EVERY_REF)
+
+    def made(name: str, count: int) -> list[RefUpdate]:
+        return [RefUpdate(NO_OBJECT, head, f"refs/{folder}/{name}{each}") for each in range(count)]
+
+    with pytest.raises(PushRefused, match=f"{most + 1} .* of ann"):
+        store.pushes.judge(made("all", most + 1), "", ann)
+    store.pushes.judge(made("all", most), "", ann)
+    git(
+        store.root,
+        "update-ref",
+        "--stdin",
+        stdin="".join(f"create {each.ref} {head}\n" for each in made("all", most)).encode(),
+    )
+    with pytest.raises(PushRefused, match="delete old ones first"):
+        store.pushes.judge(made("more", 1), "", ann)
+    store.pushes.judge(made("bobs", 1), "", bob)
+    store.pushes.judge(made("admins", most + 1), "", admin)
 
 
 def test_a_step_is_judged_by_the_rules_before_it(store: GitStore, clone: Path) -> None:
@@ -226,7 +278,7 @@ def test_a_step_is_judged_by_the_rules_before_it(store: GitStore, clone: Path) -
 
     commit_files(clone, {".configsvc/schemas/ann.json": "{}\n"})
     commit_files(clone, {".configsvc/schemas/ann.json": None, "b.json": "{}\n"})
-    Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, lambda owner: True))
+    Landing(store.pushes, brought(store, clone), Pusher(ANONYMOUS, refused, EVERY_REF))
     assert seen == [False, True]
 
 
@@ -294,7 +346,7 @@ def test_maintenance_drops_nothing_while_a_push_lands(store: GitStore, clone: Pa
         maintenance.prune()
         return []
 
-    outcome = store.pushes.land(update, Pusher(ANONYMOUS, refused, lambda owner: True))
+    outcome = store.pushes.land(update, Pusher(ANONYMOUS, refused, EVERY_REF))
     assert outcome.commit_id == git(store.root, "rev-parse", "main") == update.new
     assert_sound(store.root)
     assert (store.git_dir / "configsvc" / LEFTOVERS).exists()
