@@ -19,7 +19,9 @@ class HttpxTransport:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
-        self._client = httpx.Client(timeout=_timeout(timeouts))
+        # Loading certificates takes longer than all the rest, and they serve each forked process as well.
+        self._tls = httpx.create_ssl_context()
+        self._client = self._made()
         self._of_the_parent: list[httpx.Client] = []
 
     def send(self, base_url: str, request: Request) -> Answer:
@@ -51,11 +53,14 @@ class HttpxTransport:
         """Begin without connections, after a fork."""
         # Closing what the parent uses too would say goodbye in its name, over TLS at least.
         self._of_the_parent.append(self._client)
-        self._client = httpx.Client(timeout=_timeout(self._timeouts))
+        self._client = self._made()
 
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _made(self) -> httpx.Client:
+        return httpx.Client(timeout=_timeout(self._timeouts), verify=self._tls)
 
 
 class HttpxStream:

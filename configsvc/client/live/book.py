@@ -1,7 +1,7 @@
 """What a client knows of the services that it follows.  Thread-safe, no I/O.
 
-`position` is the revision up to which everything was told or read; a watch resumes from there. Reads
-name it as `min_revision`, so that no server that lags behind turns anything back.
+`position` is the revision up to which everything was told or read; a watch resumes from there. What is
+read is at that revision at least, so that no server that lags behind turns anything back.
 """
 
 from __future__ import annotations

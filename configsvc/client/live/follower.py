@@ -14,8 +14,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 from configsvc.client import calls
+from configsvc.client.calls import Call
 from configsvc.client.exchange import Exchange, Pause
 from configsvc.client.failures import AnswerInvalid, ClientClosed, NoAnswer, refusal_of
 from configsvc.client.live.book import Book, backoff_s
@@ -34,6 +36,8 @@ from configsvc.client.live.steps import (
     Tell,
 )
 from configsvc.client.messages import Answer
+from configsvc.client.parsing import number_of
+from configsvc.client.results import Document
 from configsvc.client.retrying import Retries, is_transient, retry_after_s
 from configsvc.core.errors import ConfigError, RequestInvalid
 
@@ -146,7 +150,7 @@ class Follower:
         if isinstance(came, Answer) and came.status >= 400:
             refusal = refusal_of(came)
             least_s = retry_after_s(came.headers.get("retry-after", ""))
-            if isinstance(refusal, RequestInvalid):
+            if isinstance(refusal, RequestInvalid) and self._book.position is not None:
                 self._has_not_come_so_far()
             elif not is_transient(refusal):
                 least_s = max(least_s, self._options.max_delay_s)
@@ -214,9 +218,8 @@ class Follower:
             if self._is_closed:
                 break
             tag = None if known.document is None else known.document.etag
-            call = calls.get(service, min_revision=self._book.position, if_none_match=tag)
             try:
-                self._book.read(service, (yield from self._exchange.run(call, self._retries)))
+                yield from self._read(service, tag)
             except ClientClosed:
                 return
             except ConfigError as error:
@@ -230,6 +233,16 @@ class Follower:
         if is_recheck:
             yield Confirm(self._book.current())
 
+    def _read(self, service: str, tag: str | None) -> Steps:
+        """Read the newest version, at the book's position at least."""
+        # Without a parameter servers answer out of memory, and nearly always that is new enough.
+        document, revision = yield from self._exchange.run(_newest(service, tag), self._retries)
+        position = self._book.position
+        if position is not None and revision < position:
+            call = calls.get(service, min_revision=position, if_none_match=tag)
+            document = yield from self._exchange.run(call, self._retries)
+        self._book.read(service, document)
+
     def _save(self) -> Steps:
         for known in self._book.unsaved():
             document = known.document
@@ -241,6 +254,16 @@ class Follower:
     def _next_recheck_s(self) -> float:
         spread = random.uniform(0.75, 1.25)  # noqa: S311 - spreads clients, guards nothing
         return self._clock() + self._options.recheck_s * spread
+
+
+def _newest(service: str, tag: str | None) -> Call[tuple[Document | None, int]]:
+    """Return the call for a document, if it is not the one with `tag`, and the revision of the answer."""
+    call = calls.get(service, if_none_match=tag)
+
+    def parse(answer: Answer) -> tuple[Document | None, int]:
+        return call.parse(answer), number_of(answer, "config-revision")
+
+    return Call(replace(call.request, takes_min_revision=False), parse)
 
 
 def _is_event_stream(opened: Opened) -> bool:

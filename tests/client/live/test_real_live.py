@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,18 +174,48 @@ with Client(sys.argv[1], live=LiveOptions(cache_dir=None)) as client:
     ids=["fork", "gevent"],
 )
 def test_it_follows_in_forked_processes_and_in_greenlets(server: Server, program: str, printed: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", program, server.url], capture_output=True, text=True, timeout=120, cwd=ROOT
-    )
-    assert (ran.stdout.strip(), ran.returncode) == (printed, 0), ran.stderr
+    assert printed_by(program, server.url) == printed
 
 
-def test_closing_ends_the_connection_at_once(server: Server) -> None:
+def printed_by(program: str, url: str) -> str:
+    """Return what a program prints that ends well."""
+    command = [sys.executable, "-c", program, url]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def watching_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "configsvc-watch"]
+
+
+def test_closing_ends_the_thread_that_waits_for_bytes(server: Server) -> None:
     with Client(server.url, live=NONE_KEPT) as client:
         client.put("close/api", {"n": 0})
         config = client.config("close/api")
         eventually(lambda: config.age_s == 0.0)
+    assert watching_threads() == []
     assert config.status.is_connected is False
+
+
+def test_it_follows_forks_and_closes_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    openssl = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    )
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key]
+    subprocess.run([*openssl.split(), *more], check=True, capture_output=True)
+    flags = (*QUIET, "--tls-certificate", certificate, "--tls-key", key)
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    with serving(tmp_path / "repo", *flags) as secure:
+        with Client(secure.url, live=NONE_KEPT) as client:
+            client.put("tls/api", {"n": 0})
+            config = client.config("tls/api")
+            eventually(lambda: config.age_s == 0.0)
+            client.put("tls/api", {"n": 1})
+            eventually(lambda: config["n"] == 1)
+        assert watching_threads() == []
+        assert printed_by(FORKING, secure.url) == "[0, 0, 0, 0, 0]"
 
 
 def test_what_a_fake_server_says_is_what_a_real_one_says(server: Server) -> None:
