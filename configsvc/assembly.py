@@ -13,6 +13,7 @@ from configsvc.core.changes import Author, Outcome
 from configsvc.core.errors import RequestInvalid
 from configsvc.core.measures import BatchReport
 from configsvc.core.reports import Violation
+from configsvc.core.tracing import UNTRACED, Tracer
 from configsvc.core.trees import PathChange
 from configsvc.documents.bounds import Bounds
 from configsvc.door import Answer, Door
@@ -102,16 +103,23 @@ def open_instance(
     *,
     create: bool = True,
     on_batch: Callable[[BatchReport], None] = lambda report: None,
+    tracer: Tracer = UNTRACED,
 ) -> Iterator[Instance]:
     """Yield the repository at `settings.repo`, behind the gate; let go of it in the end.
 
     Args:
         on_batch: See `GitStore.open`.
+        tracer: Told of each batch too, and of what each write waits for.
 
     Raises:
         RepositoryUnusable: It cannot be opened as it is; the message says why.
         RepositoryLocked: Another process has it open.
     """
+
+    def told(report: BatchReport) -> None:
+        on_batch(report)
+        tracer.note_batch(report)
+
     with (
         open_gate(settings) as gate,
         GitStore.open(
@@ -120,10 +128,13 @@ def open_instance(
             gate=gate.step,
             path_problem=path_problem,
             push_s=settings.git_timeout_s,
-            on_batch=on_batch,
+            on_batch=told,
+            mark=tracer.mark,
         ) as store,
     ):
-        service = ConfigService(store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds)
+        service = ConfigService(
+            store, gate=gate.schemas, editor=gate.workers, bounds=settings.bounds, tracer=tracer
+        )
         access = Access(store.snapshot)
         store.listen(lambda paths: access.refresh())  # so that reads never wait for it
         yield Instance(store, service, gate.schemas, settings.bounds, access)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,12 +19,16 @@ from configsvc import __version__
 from configsvc.access.decide import Access
 from configsvc.access.firstadmin import make_first_admin
 from configsvc.access.rates import RateLimits
+from configsvc.api.access_log import REQUEST_ID
+from configsvc.api.metrics import ROUTE
 from configsvc.app import create_app, unlogged
 from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.audit import LOCAL, Act, note
 from configsvc.cli.listening import is_reachable, listening_socket
 from configsvc.cli.logs import set_up_audit_log, set_up_logging
 from configsvc.core.changes import COMMITTER
+from configsvc.core.errors import SettingInvalid
+from configsvc.core.tracing import UNTRACED
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.server import Server, make_server
 from configsvc.edge.watches import make_watches
@@ -38,6 +42,9 @@ from configsvc.service.survey import Survey
 from configsvc.settings import RULES, Address, Settings, load_settings, unknown_variables
 from configsvc.store.floors import check_floors
 from configsvc.store.repository import own_folder
+
+if TYPE_CHECKING:
+    from configsvc.tracing.otel import OtelTracer
 
 _log = logging.getLogger("configsvc.serve")
 
@@ -95,7 +102,8 @@ def serve(settings: Settings) -> None:
     # The address first: it costs nothing to find it taken before the repository is opened.
     with (
         listening_socket(settings) as listener,
-        open_instance(settings, on_batch=metrics.note_batch) as instance,
+        _traced(settings) as tracer,
+        open_instance(settings, on_batch=metrics.note_batch, tracer=tracer or UNTRACED) as instance,
         open_door(instance, more=push_answers(instance.store.pushes, pushers, instance.access)),
         Survey(instance.gate, instance.store.snapshot) as survey,
     ):
@@ -114,7 +122,7 @@ def serve(settings: Settings) -> None:
         )
         hot = HotAnswerer(unlogged(app), instance.access, service.snapshot, settings.hot_cache_bytes)
         server = make_server(
-            app,
+            app if tracer is None else tracer.wsgi(app, route_key=ROUTE, id_key=REQUEST_ID),
             settings,
             hot=hot if settings.hot_cache_bytes else None,
             is_streamed=is_git_path,
@@ -128,6 +136,26 @@ def serve(settings: Settings) -> None:
         )
         with _stopping_on_signal(server), contextlib.closing(hot):
             server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _traced(settings: Settings) -> Iterator[OtelTracer | None]:
+    """Yield what traces go to, None where none are asked for; the last ones are sent in the end.
+
+    Raises:
+        SettingInvalid: They are asked for, and the libraries are not there.
+    """
+    if not settings.traces:
+        yield None
+        return
+    try:
+        from configsvc.tracing.otel import exporting_tracer
+    except ImportError as error:
+        raise SettingInvalid(
+            f"traces: {error.name} is not installed (expected: pip install 'configsvc[otel]')"
+        ) from error
+    with contextlib.closing(exporting_tracer()) as tracer:
+        yield tracer
 
 
 def _rates(access: Access, settings: Settings) -> RateLimits | None:

@@ -42,6 +42,7 @@ class BatchReport:
         steps: Names of the steps in order, and how long each one took.
         accepted: How many landed, or changed nothing.
         refused: How many did not.
+        marks: What a tracer knows the requests by; see `core.tracing`.
     """
 
     ended_s: float
@@ -49,3 +50,4 @@ class BatchReport:
     steps: tuple[tuple[str, float], ...]
     accepted: int
     refused: int
+    marks: tuple[object, ...] = ()

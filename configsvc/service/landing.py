@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from configsvc.core.changes import Author, Outcome, Plan
 from configsvc.core.errors import OutcomeUnknown, WriteFailed
+from configsvc.core.tracing import UNTRACED, Tracer
 from configsvc.service.turns import Turns
 from configsvc.store.base import ConfigStore, PlanAgain, View, Write
 
@@ -30,11 +31,13 @@ def land(
     digest: str = "",
     *,
     turns: Turns | None = None,
+    tracer: Tracer = UNTRACED,
 ) -> Outcome:
     """Return what came of a write; see `Write` for the arguments.
 
     Args:
         turns: A turn that this thread has is lent to others while it waits.
+        tracer: Told of `judge`, the plan that this thread makes, and of `land`, its wait for the writer.
 
     Raises:
         ConfigError: The plan or the store refused it.
@@ -48,9 +51,10 @@ def land(
         return plan(view, threading.get_ident() == asking)
 
     while time.monotonic() < give_up_at:
-        future = store.submit(Write(planned, author, request_id, digest))
+        with tracer.span("judge"):
+            future = store.submit(Write(planned, author, request_id, digest))
         try:
-            with contextlib.nullcontext() if turns is None else turns.lent():
+            with tracer.span("land"), contextlib.nullcontext() if turns is None else turns.lent():
                 return future.result(timeout=WRITE_TIMEOUT_S)
         except PlanAgain:
             continue

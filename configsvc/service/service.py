@@ -23,6 +23,7 @@ from configsvc.core.fairturns import FairTurns
 from configsvc.core.names import Format, find_document, meta_path, parse_service
 from configsvc.core.patterns import EVERYTHING
 from configsvc.core.reports import Violation
+from configsvc.core.tracing import UNTRACED, Tracer
 from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
 from configsvc.documents.document import Document, Value, parse_document, read_document
 from configsvc.documents.meta import Meta
@@ -92,6 +93,7 @@ class ConfigService:
         gate: Holds documents to schemas; None: they are held to none.
         editor: Edits large texts; None: the asking thread does.
         turns: Lent to others while a write waits to land.
+        tracer: Told of what a write waits for.
     """
 
     def __init__(
@@ -102,7 +104,9 @@ class ConfigService:
         editor: Editor | None = None,
         bounds: Bounds = DEFAULT_BOUNDS,
         turns: Turns | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
+        self._tracer = tracer
         self.turns = turns or Turns()
         self.comparing = FairTurns("diffs", most=2, most_waiting=8, most_each=4, patience_s=5.0)
         """Turns at reads that may take a second and a hundred megabytes."""
@@ -251,6 +255,7 @@ class ConfigService:
                     ask.request_id,
                     digest_of(changes),
                     turns=self.turns,
+                    tracer=self._tracer,
                 )
         except PreconditionFailed as error:
             explain(error, changes, self._store.snapshot())

@@ -61,6 +61,9 @@ class Settings:
     audit_log: Annotated[
         Path | None, parse_path, "File that the audit log is appended to; without, it goes to the log."
     ] = None
+    traces: Annotated[
+        bool, parse_flag, "Send OpenTelemetry traces; needs the extra otel; OTEL_... variables say where to."
+    ] = False
     max_document_bytes: Annotated[int, integer(2, 64 * MIB), "Largest document, in bytes."] = (
         DEFAULT_BOUNDS.max_bytes
     )

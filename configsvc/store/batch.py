@@ -63,6 +63,7 @@ class PendingLanding:
     land: Callable[[Draft], Outcome]
     future: Future[Outcome]
     queued_at_s: float = field(default_factory=time.perf_counter)
+    mark: object = None
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class Pending:
     plan: Plan | None
     view: NotedView
     queued_at_s: float = field(default_factory=time.perf_counter)
+    mark: object = None
 
 
 class Draft:

@@ -151,6 +151,7 @@ class GitStore:
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         on_step: Callable[[str], None] = lambda step: None,
         on_batch: Callable[[BatchReport], None] = lambda report: None,
+        mark: Callable[[], object] = lambda: None,
         push_s: float = PUSH_S,
     ) -> GitStore:
         """Return the store at exactly `root`, after recovery and ready for writes.
@@ -165,6 +166,7 @@ class GitStore:
             path_problem: Tells why no file may have a path, on any branch.
             on_step: Called with the name of each step of a batch, after it.
             on_batch: Called with what became of each batch, by the writer's thread.
+            mark: See `StepTimes`.
             push_s: Seconds that a push may take.
 
         Raises:
@@ -188,7 +190,7 @@ class GitStore:
                 path_problem=path_problem,
                 disk=disk or Disk(),
                 cache_bytes=cache_bytes,
-                steps=StepTimes(on_step, on_batch),
+                steps=StepTimes(on_step, on_batch, mark),
                 push_s=push_s,
             )
             store._held = held.pop_all()

@@ -104,7 +104,7 @@ class Writer:
                 return future
             # The request id may be that of a write in flight, which makes this no refusal.
             plan = None
-        self._enqueue(Pending(write, future, plan, view))
+        self._enqueue(Pending(write, future, plan, view, mark=self._steps.mark()))
         return future
 
     def submit_landing(self, land: Callable[[Draft], Outcome]) -> Future[Outcome]:
@@ -114,7 +114,7 @@ class Writer:
             QueueFull, ServiceClosed: As for a write.
         """
         future: Future[Outcome] = Future()
-        self._enqueue(PendingLanding(land, future))
+        self._enqueue(PendingLanding(land, future, mark=self._steps.mark()))
         return future
 
     def _enqueue(self, item: Waiting) -> None:
@@ -216,7 +216,7 @@ class Writer:
 
         What has to wait for the next batch is put back, and taken from `pending` when this one fails.
         """
-        self._steps.begin([item.queued_at_s for item in pending])
+        self._steps.begin([item.queued_at_s for item in pending], [item.mark for item in pending])
         draft = Draft(self._publisher.snapshot(), self._reader, self._publisher.requests)
         refused: list[tuple[Waiting, Exception]] = []
         deferred: list[Waiting] = []

@@ -102,7 +102,8 @@ def test_nothing_grows_under_mixed_load(tmp_path: Path) -> None:
         time.sleep(3)  # connections linger, and the working tree catches up
         course.look(server, repo, time.monotonic() - started_s)
         assert server.stop() == 0
-    title = f"{SECONDS / 60:.0f} min of {came.counts}, {pushes} pushes"
+    counts = ", ".join(f"{count} x {kind}" for kind, count in came.counts.items())
+    title = f"{SECONDS / 60:.0f} min: {counts}, {pushes} x push"
     plot = Path(os.environ.get("SOAK_PLOT", str(tmp_path / "soak.svg")))
     plot.write_text(course.plot(f"configsvc, {title}"), encoding="utf-8")
     print(f"\n{title}; picture in {plot}")
@@ -121,7 +122,7 @@ def test_nothing_grows_under_mixed_load(tmp_path: Path) -> None:
     assert grown_mib < SPARE_MIB + commits * BYTES_A_COMMIT / MIB
     assert mean_of(course.files, 0.8, 1.0) <= mean_of(course.files, 0.3, 0.5) + 10
     assert mean_of(course.threads, 0.8, 1.0) <= mean_of(course.threads, 0.3, 0.5) + 10
-    assert course.files[-1] < 40
+    assert course.files[-1] < mean_of(course.files, 0.3, 0.5)  # the clients' connections are gone
     wait_until_clean(repo)
     assert leftovers(repo) == []
     assert_sound(repo)

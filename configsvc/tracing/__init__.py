@@ -1,0 +1,1 @@
+"""Traces as OpenTelemetry has them, for servers that have the extra `otel`."""
