@@ -35,6 +35,15 @@ class Deadline:
             self._timer.cancel()
             self._timer = None
 
+    def end(self) -> None:
+        """Stop for good, and let go of whose deadline it was: the two hold each other."""
+        self.stop()
+        self._action = _nothing
+
     def _reach(self) -> None:
         self._timer = None
         self._action()
+
+
+def _nothing() -> None:
+    return

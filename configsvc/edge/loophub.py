@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from configsvc.core.measures import Spread
 from configsvc.edge.asgi_types import Receive
@@ -32,9 +32,17 @@ class LoopHub:
         self._listen = listen
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: deque[Wake] = deque()
+        self._is_waking = False
+        self.sharing = 0
+        """How many wait behind the registration of another one."""
         self.spread = Spread()
         """Seconds from each publish until the last one whom it concerns is woken."""
         self._oldest_s: float | None = None  # when the oldest publish of those under way was heard of
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self.index) + self.sharing
 
     def start(self) -> None:
         """Hear of what is published, on the loop that runs."""
@@ -45,7 +53,7 @@ class LoopHub:
     def drain(self) -> None:
         """Wake everyone, to end."""
         self.is_draining = True
-        self._wake(self.index.all())
+        self.wake(self.index.all())
 
     def _hear(self, paths: Collection[str]) -> None:
         loop = self._loop
@@ -57,18 +65,20 @@ class LoopHub:
     def _find_due(self, paths: tuple[str, ...], heard_s: float) -> None:
         if self._oldest_s is None:
             self._oldest_s = heard_s
-        self._wake(self.index.due(paths))
+        self.wake(self.index.due(paths))
 
-    def _wake(self, wakes: list[Wake]) -> None:
-        is_busy = bool(self._due)
+    def wake(self, wakes: Iterable[Wake]) -> None:
+        """Call each, in this order and after those before, a portion in each turn of the loop."""
         self._due.extend(wakes)
-        if not is_busy:
+        if not self._is_waking:
+            self._is_waking = True
             self._wake_portion()
 
     def _wake_portion(self) -> None:
         for _ in range(min(PORTION, len(self._due))):
             self._due.popleft()()
-        if self._due:
+        self._is_waking = bool(self._due)
+        if self._is_waking:
             asyncio.get_running_loop().call_soon(self._wake_portion)
         elif self._oldest_s is not None:
             self.spread.observe(time.perf_counter() - self._oldest_s)

@@ -80,7 +80,7 @@ class Polls:
                 gone.cancel()
 
     def _check_room(self) -> None:
-        if len(self._hub.index) > self._hub.most:
+        if self._hub.waiting > self._hub.most:
             error = Unavailable(f"waits: {self._hub.most} clients wait already (expected: fewer; try again)")
             raise Refused(problem_of(error))
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from configsvc.api.problems import Problem, http_problem, phrase
+from configsvc.edge.connections import Parked, ProtocolLimits
 from configsvc.edge.deadline import Deadline
 from configsvc.edge.framing import check_head
 from configsvc.edge.ready import ReadyAnswers
@@ -29,24 +29,6 @@ LINGER_S = 2.0
 """Seconds that a client has to hang up after the last answer."""
 OVERFLOW_CONNECTIONS = 64
 """Connections beyond the cap that are told so; more are dropped without a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolLimits:
-    """Bounds of one connection, and how many there may be.
-
-    Args:
-        header_timeout_s: Seconds from a request's first byte to the end of its head.
-        write_timeout_s: Seconds a client may leave an answer unread.
-        keep_alive_s: Seconds a connection may be idle.
-        max_head_bytes: Request line and headers together.
-    """
-
-    header_timeout_s: float = 10.0
-    write_timeout_s: float = 30.0
-    keep_alive_s: float = 75.0
-    max_head_bytes: int = 64 << 10
-    max_connections: int = 10_000
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -71,6 +53,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """Address that it comes from."""
         self._ready = ready
         self._answered_s = 0.0  # by the loop's clock, when it was answered last without ASGI
+        self._parked: Parked | None = None
+        self._stash = b""  # what came while it was parked
         self._is_answered = False  # the request that is being parsed was
         self._limits = limits
         self._refusals = refusals
@@ -102,13 +86,16 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End: tell the request that runs, and drop every timer."""
         super().connection_lost(exc)
+        if self._parked is not None:
+            self._parked.leave()
+            self._parked = None
         if self._running is not None and not self._running.response_complete:
             # uvicorn tells the newest request only, which may still wait behind this one.
             self._running.disconnected = True
             self._running.message_event.set()
         self._unset_keepalive_if_required()
-        self._head_deadline.stop()
-        self._write_deadline.stop()
+        self._head_deadline.end()
+        self._write_deadline.end()
         self.transport.forget()
 
     def eof_received(self) -> None:
@@ -120,6 +107,8 @@ class EdgeProtocol(HttpToolsProtocol):
 
         Clients keep idle connections without a look at them, so that lingering would only hold up the stop.
         """
+        if self._parked is not None:
+            self._parked.stop()
         is_busy = self._is_head_open or self._is_body_open or self._is_answering()
         if is_busy or self.transport.is_closing():
             super().shutdown()
@@ -135,6 +124,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """The client reads."""
         super().resume_writing()
         self._write_deadline.stop()
+        if self._parked is not None:
+            self._parked.go_on()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close if nothing has happened for as long; no request sets the timer anew, which would be dear."""
@@ -157,6 +148,10 @@ class EdgeProtocol(HttpToolsProtocol):
         """Parse what came; nothing more is looked at after a refusal."""
         self._is_answered = False
         if self._refusal is not None or self.transport.is_closing():
+            return
+        if self._parked is not None:
+            self._stash += data
+            self.flow.pause_reading()  # no more than this is kept for later
             return
         if self._is_head_open or self._is_body_open:
             self._unparsed_bytes += len(data)
@@ -246,6 +241,30 @@ class EdgeProtocol(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
+    # Waiting without ASGI
+
+    def park(self, parked: Parked) -> None:
+        """Leave the connection to `parked`, which writes to the transport, until `unpark`."""
+        self._parked = parked
+        self._unset_keepalive_if_required()
+        self._head_deadline.stop()
+
+    def unpark(self) -> None:
+        """Take it back: the answer is complete."""
+        self._parked = None
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._answered_s = self.loop.time()
+        self._wait_idly(self._limits.keep_alive_s)
+        if self._stash:
+            self.loop.call_soon(self._take_stash)
+
+    def _take_stash(self) -> None:
+        data, self._stash = self._stash, b""
+        self.data_received(data)
+        self.flow.resume_reading()
+
     # Answers without ASGI
 
     def _find_ready(self) -> bytes | None:
@@ -277,6 +296,8 @@ class EdgeProtocol(HttpToolsProtocol):
             or self._refusal is not None
             or self.flow.write_paused
             or self.transport.is_lingering
+            or self._parked is not None
+            or self._stash
         )
 
     def _is_answering(self) -> bool:

@@ -64,7 +64,7 @@ def watch_reading(hub: LoopHub) -> Reading:
     """Return what reads the figures of those who wait."""
 
     def read() -> Iterator[Metric]:
-        yield gauge("configsvc_watchers", "Clients that watch or wait.", len(hub.index))
+        yield gauge("configsvc_watchers", "Clients that watch or wait.", hub.waiting)
         yield histogram(
             "configsvc_fan_out_seconds",
             "Time from a publish until the last one whom it concerns is woken.",

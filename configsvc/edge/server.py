@@ -18,13 +18,17 @@ from configsvc.api.v1.paths import COMMITS_PATH
 from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi import EdgeApp
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
+from configsvc.edge.connections import ProtocolLimits
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.limiting import Limiting
-from configsvc.edge.protocol import EdgeProtocol, ProtocolLimits
+from configsvc.edge.memory import give_back_memory
+from configsvc.edge.parking import Parking
+from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.readings import hot_reading, server_reading
 from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.refusals import Refusals
 from configsvc.edge.tls import STRICT_TRANSPORT, tls_context
+from configsvc.edge.watches import WatchStreams
 from configsvc.edge.wire import Wire, WireProtocol
 from configsvc.metrics.metrics import Metrics
 from configsvc.service.turns import Turns
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
 BACKLOG = 4096
 FILES_BESIDE_CONNECTIONS = 256
 SPARE_STREAM_THREADS = 4
+MANY_CONNECTIONS = 1000
+"""When so many have left, the system gets back the memory that they had."""
+TICKS_A_TRIM = 20
 KNOWN_REQUESTS_SHARE = 4
 """What part of `hot_cache_bytes` may be used beside it for requests as they were sent."""
 
@@ -49,12 +56,22 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._most_connections = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is due ten times a second; return whether to stop."""
+        count = len(self.server_state.connections)
+        self._most_connections = max(self._most_connections, count)
+        if counter % TICKS_A_TRIM == 0 and count < self._most_connections - MANY_CONNECTIONS:
+            self._most_connections = count
+            give_back_memory()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is under way, for a while, and then let go of every connection."""
@@ -107,7 +124,7 @@ def make_server(
     edge = EdgeApp(bridge, refusals, answerers, limiting=limiting)
     config = uvicorn.Config(
         edge,
-        http=cast(Any, _protocol(settings, refusals, hot, rates)),
+        http=cast(Any, _protocol(settings, refusals, hot, rates, _find_streams(answerers))),
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -133,7 +150,11 @@ def make_server(
 
 
 def _protocol(
-    settings: Settings, refusals: Refusals, hot: HotAnswerer | None, rates: RateLimits | None
+    settings: Settings,
+    refusals: Refusals,
+    hot: HotAnswerer | None,
+    rates: RateLimits | None,
+    streams: WatchStreams | None,
 ) -> Callable[..., EdgeProtocol]:
     limits = _protocol_limits(settings)
     if hot is None:
@@ -142,7 +163,12 @@ def _protocol(
     ready = ReadyAnswers(hot, settings.hot_cache_bytes // KNOWN_REQUESTS_SHARE, rates=counting)
     if not settings.wire:
         return partial(EdgeProtocol, limits=limits, refusals=refusals, ready=ready)
-    return partial(WireProtocol, limits=limits, refusals=refusals, ready=ready, wire=Wire(ready))
+    parking = None if streams is None else Parking(streams, rates=counting)
+    return partial(WireProtocol, limits=limits, refusals=refusals, ready=ready, wire=Wire(ready, parking))
+
+
+def _find_streams(answerers: Sequence[Answerer]) -> WatchStreams | None:
+    return next((each for each in answerers if isinstance(each, WatchStreams)), None)
 
 
 def _bridge_limits(settings: Settings) -> BridgeLimits:

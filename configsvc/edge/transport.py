@@ -93,3 +93,7 @@ class ClosingTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait to be sent."""
         return self._inner.get_write_buffer_size()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set from how many bytes that wait to be sent on the protocol is asked to pause."""
+        self._inner.set_write_buffer_limits(high, low)

@@ -27,7 +27,7 @@ from configsvc.api.v1.watching import (
 )
 from configsvc.core.errors import ConfigError, ServiceClosed, Unavailable
 from configsvc.edge.answering import Answerer
-from configsvc.edge.asgi_types import AsgiApp, Receive, Scope, Send, raw_headers
+from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers
 from configsvc.edge.loophub import LoopHub, until_gone
 from configsvc.edge.polls import Polls
 from configsvc.edge.readings import watch_reading
@@ -56,12 +56,12 @@ class WatchStreams:
         allowed_hosts: Collection[str] | None = None,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        self._hub = hub
-        self._access = access
-        self._snapshot = snapshot
-        self._refusals = refusals
-        self._allowed_hosts = allowed_hosts
-        self._heartbeat_s = heartbeat_s
+        self.hub = hub
+        self.access = access
+        self.snapshot = snapshot
+        self.refusals = refusals
+        self.allowed_hosts = allowed_hosts
+        self.heartbeat_s = heartbeat_s
         self.start = hub.start
         self.drain = hub.drain
 
@@ -77,35 +77,35 @@ class WatchStreams:
         except ConfigError as error:
             raise Refused(problem_of(error)) from error
         wake = asyncio.Event()
-        with self._hub.index.registered(watch.interest, wake.set):
+        with self.hub.index.registered(watch.interest, wake.set):
             gone = asyncio.ensure_future(until_gone(receive, wake))
             try:
-                await send(_head(watch))
+                await send({"type": "http.response.start", "status": 200, "headers": stream_headers(watch)})
                 await self._send_events(watch, wake, gone, send)
             finally:
                 gone.cancel()
-                self._refusals.log(scope, 200, started_s, WATCH_PATH)
+                self.refusals.log(scope, 200, started_s, WATCH_PATH)
 
     def _open(self, scope: Scope) -> Watch:
         sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        problem = find_host_problem(sent.get(b"host"), self._allowed_hosts)
+        problem = find_host_problem(sent.get(b"host"), self.allowed_hosts)
         if problem is not None:
             raise Refused(problem)
         # Who asks comes first: who may not is told nothing of how full it is.
-        self._access.admit(sent.get(b"authorization"))
-        if self._hub.is_draining:
+        self.access.admit(sent.get(b"authorization"))
+        if self.hub.is_draining:
             raise ServiceClosed("watch: the server is shutting down (expected: try again elsewhere)")
-        if len(self._hub.index) >= self._hub.most:
-            raise Unavailable(f"watches: {self._hub.most} are open (expected: fewer; try again)")
+        if self.hub.waiting >= self.hub.most:
+            raise Unavailable(f"watches: {self.hub.most} are open (expected: fewer; try again)")
         ask = read_watch(scope["query_string"], sent.get(b"last-event-id"))
-        return Watch(ask, self._access, sent.get(b"authorization"), self._snapshot)
+        return Watch(ask, self.access, sent.get(b"authorization"), self.snapshot)
 
     async def _send_events(
         self, watch: Watch, wake: asyncio.Event, gone: asyncio.Future[None], send: Send
     ) -> None:
         while not gone.done():
             wake.clear()
-            if self._hub.is_draining:
+            if self.hub.is_draining:
                 await send(_part(reconnect(), is_last=True))
                 return
             try:
@@ -123,7 +123,7 @@ class WatchStreams:
 
     async def _woken(self, watch: Watch, wake: asyncio.Event) -> bool:
         """Wait to be woken, at most until the next heartbeat or the end of the credential."""
-        left_s = min(self._heartbeat_s, max(0.0, watch.ends_at_s - time.time()))
+        left_s = min(self.heartbeat_s, max(0.0, watch.ends_at_s - time.time()))
         is_late = False
 
         def ring() -> None:
@@ -152,14 +152,15 @@ def make_watches(
     return streams, Polls(hub)
 
 
-def _head(watch: Watch) -> dict[str, object]:
+def stream_headers(watch: Watch) -> RawHeaders:
+    """Return the headers of the answer that a watch is."""
     told = [
         ("Content-Type", EVENT_STREAM),
         ("Cache-Control", "no-store"),
         (headers.REVISION, str(watch.revision)),
         *headers.SECURITY,
     ]
-    return {"type": "http.response.start", "status": 200, "headers": raw_headers(told)}
+    return raw_headers(told)
 
 
 def _part(data: bytes, *, is_last: bool = False) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from configsvc.edge.asgi_types import RawHeaders
 from configsvc.edge.hot_requests import ONE_TAG, HotRequest, is_hot_target
+from configsvc.edge.parking import Parking, WaitHeaders, may_wait
 from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.ready import MAX_HEAD_BYTES, Decided, ReadyAnswers
 
@@ -22,26 +23,41 @@ _LINE = re.compile(rb"([A-Za-z-]+): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)")
 _HARMLESS = frozenset(
     (
         *(b"accept", b"accept-encoding", b"accept-language", b"authorization", b"cache-control"),
-        *(b"connection", b"host", b"if-none-match", b"pragma", b"traceparent", b"tracestate", b"user-agent"),
+        *(
+            b"connection",
+            b"host",
+            b"if-none-match",
+            b"last-event-id",
+            b"pragma",
+            b"traceparent",
+            b"tracestate",
+            b"user-agent",
+        ),
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What the headers of a request ask for; see `HotRequest`."""
+    """What the headers of a request ask for; see `HotRequest` and `WaitHeaders`."""
 
     host: bytes
     authorization: bytes | None
     accept: bytes | None
     tag: bytes | None
+    last_event_id: bytes | None
 
 
 class Wire:
-    """Finds the whole answer to a whole request.  Used by the event loop only."""
+    """Finds the whole answer to a whole request.  Used by the event loop only.
 
-    def __init__(self, ready: ReadyAnswers) -> None:
+    Args:
+        parking: Takes the requests that wait; None: the others do.
+    """
+
+    def __init__(self, ready: ReadyAnswers, parking: Parking | None = None) -> None:
         self._ready = ready
+        self._parking = parking
         self._known = ready.known
         self._blocks: dict[bytes, _Block | None] = {}
 
@@ -62,21 +78,38 @@ class Wire:
             self._known.keep(data, len(data), decided)
         return answer
 
+    def park(self, data: bytes, protocol: EdgeProtocol) -> bool:
+        """Return whether `data` is one whole request that waits from now on, without a task."""
+        if self._parking is None or not may_wait(data):
+            return False
+        words = self._split(data)
+        if words is None or words[0] != b"GET":
+            return False
+        _, target, block = words
+        sent = WaitHeaders(block.host, block.authorization, block.accept, block.tag, block.last_event_id)
+        return self._parking.take(protocol, target, sent, data)
+
     def _read(self, data: bytes) -> Decided | None:
-        """Return what one whole request asks for; None when there is anything unusual about it."""
+        """Return what one whole request for a plain read asks for; None when it is another one."""
+        words = self._split(data)
+        if words is None or not is_hot_target(words[1]):
+            return None
+        method, target, block = words
+        target = target.replace(b"%2F", b"/")
+        request = HotRequest(target, block.host, block.authorization, block.accept, block.tag)
+        return Decided(request, is_head=method == b"HEAD")
+
+    def _split(self, data: bytes) -> tuple[bytes, bytes, _Block] | None:
+        """Return method, target and headers of one whole request; None when there is anything unusual."""
         end = data.find(b"\r\n")
         words = data[:end].split(b" ")
         if len(data) > MAX_HEAD_BYTES or data.find(b"\r\n\r\n") != len(data) - 4 or len(words) != 3:
             return None
         method, target, version = words
-        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or not is_hot_target(target):
+        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD"):
             return None
         block = self._block(data[end + 2 : -4])
-        if block is None:
-            return None
-        target = target.replace(b"%2F", b"/")
-        request = HotRequest(target, block.host, block.authorization, block.accept, block.tag)
-        return Decided(request, is_head=method == b"HEAD")
+        return None if block is None else (method, target, block)
 
     def _block(self, text: bytes) -> _Block | None:
         if text in self._blocks:
@@ -93,15 +126,16 @@ class WireProtocol(EdgeProtocol):
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._find = wire.find
+        self._park = wire.park
 
     def data_received(self, data: bytes) -> None:
         """Answer a hot read, or parse what came."""
         is_quiet = self._is_quiet()
         answer = self._find(data, self.server_state.default_headers, self.peer) if is_quiet else None
-        if answer is None:
-            super().data_received(data)
-        else:
+        if answer is not None:
             self._send_ready(answer)
+        elif not (is_quiet and self._park(data, self)):
+            super().data_received(data)
 
 
 def _read_block(text: bytes) -> _Block | None:
@@ -117,4 +151,4 @@ def _read_block(text: bytes) -> _Block | None:
     is_kept_alive = found.get(b"connection", b"keep-alive").lower() == b"keep-alive"
     if host is None or not is_kept_alive or not (tag is None or ONE_TAG.fullmatch(tag)):
         return None
-    return _Block(host, found.get(b"authorization"), found.get(b"accept"), tag)
+    return _Block(host, found.get(b"authorization"), found.get(b"accept"), tag, found.get(b"last-event-id"))

@@ -34,21 +34,30 @@ class Hub:
     @contextmanager
     def registered(self, interest: Interest, wake: Wake) -> Iterator[None]:
         """Have `due` return `wake` for what `interest` is about, within this block."""
+        number = self.add(interest, wake)
+        try:
+            yield
+        finally:
+            self.remove(number, interest)
+
+    def add(self, interest: Interest, wake: Wake) -> int:
+        """Have `due` return `wake` for what `interest` is about; return the number that ends it."""
         with self._lock:
             self._next += 1
             number = self._next
             self._wakes[number] = wake
             for index, key in self._places(interest):
                 index.setdefault(key, {})[number] = wake
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._wakes[number]
-                for index, key in self._places(interest):
-                    del index[key][number]
-                    if not index[key]:
-                        del index[key]
+        return number
+
+    def remove(self, number: int, interest: Interest) -> None:
+        """End what `add` began."""
+        with self._lock:
+            del self._wakes[number]
+            for index, key in self._places(interest):
+                del index[key][number]
+                if not index[key]:
+                    del index[key]
 
     def due(self, paths: Collection[str]) -> list[Wake]:
         """Return the wakes of those whom a publish of `paths` concerns, each once.

@@ -9,8 +9,9 @@ from http.client import HTTPConnection
 
 import pytest
 
-from configsvc.app import create_app
+from configsvc.app import create_app, unlogged
 from configsvc.core.principals import format_time
+from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.watches import make_watches
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
@@ -56,9 +57,14 @@ def book() -> Book:
     return Book()
 
 
+@pytest.fixture(params=[False, True], ids=["edge", "wire"])
+def wire(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
 @pytest.fixture
-def port(book: Book) -> Iterator[int]:
-    with served(book, Settings(open=True)) as port:
+def port(book: Book, wire: bool) -> Iterator[int]:
+    with served(book, Settings(open=True, wire=wire)) as port:
         yield port
 
 
@@ -66,7 +72,9 @@ def port(book: Book) -> Iterator[int]:
 def served(book: Book, settings: Settings) -> Iterator[int]:
     service = ConfigService(book.store)
     app = create_app(service, settings, access=book.access)
-    with running(app, settings, answerers=make_watches(service, book.access, settings)) as port:
+    hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
+    watches = make_watches(service, book.access, settings)
+    with closing(hot), running(app, settings, hot=hot, answerers=watches) as port:
         yield port
 
 
@@ -167,16 +175,16 @@ def test_a_credential_that_has_expired_opens_no_watch(book: Book, port: int) -> 
     assert ask(port, get(WATCH, f"Authorization: {bearer('me')}")).status == 401
 
 
-def test_a_stop_tells_watchers_to_come_again(book: Book) -> None:
-    with served(book, Settings(open=True)) as port:
+def test_a_stop_tells_watchers_to_come_again(book: Book, wire: bool) -> None:
+    with served(book, Settings(open=True, wire=wire)) as port:
         events = Events(port, f"{WATCH}?snapshot=true")
         assert events.next()["event"] == "ready"
     with closing(events.connection):
         assert events.next()["event"] == "reconnect"
 
 
-def test_a_watch_too_many_is_told_to_come_later(book: Book) -> None:
-    settings = Settings(open=True, max_watches=1)
+def test_a_watch_too_many_is_told_to_come_later(book: Book, wire: bool) -> None:
+    settings = Settings(open=True, max_watches=1, wire=wire)
     with served(book, settings) as port, following(port, f"{WATCH}?snapshot=true") as events:
         assert events.next()["event"] == "ready"
         answer = ask(port, get(WATCH))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -93,6 +94,18 @@ class Watch:
     def interest(self) -> Interest:
         """What it is about."""
         return self._ask.interest
+
+    @property
+    def position(self) -> int:
+        """All up to this revision was told, or is not about what is watched."""
+        return self._stream.position
+
+    def resumed(self, since: int) -> Watch:
+        """Return the same watch of a client that was told all up to `since`, and no more."""
+        other = copy.copy(self)
+        other._stream = Stream(self._ask.interest, since)
+        other._opening = iter(())
+        return other
 
     @property
     def ends_at_s(self) -> float:

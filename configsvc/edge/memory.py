@@ -1,0 +1,12 @@
+"""Memory that was used once, and is not any longer, given back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+
+
+def give_back_memory() -> None:
+    """Let the allocator return free memory to the system, where it can (glibc; malloc_trim(3))."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
