@@ -64,12 +64,12 @@ def check_commits(root: Path, base: str, tip: str, gate: Gate) -> Findings:
     """
     reader = ObjectReader(root)
     try:
-        objects = StoredObjects(root, reader, Budget(seconds=CHECK_S))
+        objects = StoredObjects(root, reader, Budget(seconds=CHECK_S, cpu_s=CHECK_S))
         commit_id, tip_id = _commit_id(root, base), _commit_id(root, tip)
         head = parse_commit(bytes.fromhex(commit_id), objects.read(bytes.fromhex(commit_id)))
         tree = Tree(objects.read(head.tree), head.tree)
         anyone = Pusher(ANONYMOUS, lambda changes, before: (), EVERY_REF)
-        judge = Judge(gate, anyone, objects, Budget(seconds=CHECK_S))
+        judge = Judge(gate, anyone, objects, Budget(seconds=CHECK_S, cpu_s=CHECK_S))
         judged = judge.judge(tip_id, LANDING_REF, Head(0, commit_id, head.committed_at, tree))
     except PushRefused as error:
         return Findings(tuple(_violations(error)), 0)

@@ -11,6 +11,7 @@ trees that it leads to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,12 +119,18 @@ class Judge:
         self, changes: Sequence[PathChange], before: Tree, after: Tree, source: ObjectSource
     ) -> None:
         """Raise `PushRefused` when one step of main may not be made."""
-        self.budget.check_time()
-        was, is_ = StepTree(before, source), StepTree(after, source)
-        violations = [*self.pusher.refused(changes, was), *deletion_violations(changes, was, is_)]
-        violations += self.gate(changes, is_)
-        if violations:
-            raise refusal(f"refused: {len(violations)} findings; nothing of the push was taken", violations)
+        self._check_rights(changes, before, source)
+        self._check_content(changes, before, after, source)
+
+    def _check_rights(self, changes: Sequence[PathChange], before: Tree, source: ObjectSource) -> None:
+        _refuse(list(self.pusher.refused(changes, StepTree(before, source))))
+
+    def _check_content(
+        self, changes: Sequence[PathChange], before: Tree, after: Tree, source: ObjectSource
+    ) -> None:
+        counted = _Counted(source, self.budget)
+        was, is_ = StepTree(before, counted), StepTree(after, counted)
+        _refuse([*deletion_violations(changes, was, is_), *self.gate(changes, is_)])
 
     def _chain(self, tip: str, head: str) -> list[bytes]:
         """Return the first-parent commits that are not on main, oldest first."""
@@ -140,20 +147,19 @@ class Judge:
         return parse_commit(identity, self.objects.read(identity))
 
     def _steps(self, commits: Sequence[tuple[bytes, CommitHead]], root: Tree) -> tuple[Step, ...]:
-        steps = []
+        steps: list[Step] = []
+        before = [root]
+        # Rights on all of it first: what may not land in any case is not worth reading.
         for identity, commit in commits:
-            changes = self._changes(root.id, commit.tree)
+            changes = self._changes(before[-1].id, commit.tree)
+            with _told_of(identity, commits):
+                self._check_rights(changes, before[-1], self.objects)
             after = Tree(self.objects.read(commit.tree), commit.tree)
-            try:
-                self.check_step(changes, root, after, self.objects)
-            except PushRefused as error:
-                if len(commits) == 1:
-                    raise
-                raise PushRefused(
-                    f"{error.message}\nin commit {identity.hex()[:12]}", error.details
-                ) from error
             steps.append(Step(identity, after, changes))
-            root = after
+            before.append(after)
+        for was, step in zip(before, steps, strict=False):
+            with _told_of(step.commit_id, commits):
+                self._check_content(step.changes, was, step.root, self.objects)
         return tuple(steps)
 
     def _since_base(self, tip: str, head: str) -> tuple[bytes, tuple[PathChange, ...]]:
@@ -173,6 +179,38 @@ class Judge:
         changes = changed_paths(before, after, self.objects.read, spend=self.budget.spend_entries)
         self.budget.spend_changes(len(changes))
         return tuple(changes)
+
+
+class _Counted:
+    """Objects that are read within a budget: what is made of each is counted with the next."""
+
+    def __init__(self, source: ObjectSource, budget: Budget) -> None:
+        self._source = source
+        self._budget = budget
+
+    def read(self, identity: bytes) -> bytes:
+        self._budget.check_time()
+        return self._source.read(identity)
+
+    def size(self, identity: bytes) -> int:
+        self._budget.check_time()
+        return self._source.size(identity)
+
+
+def _refuse(violations: Sequence[Violation]) -> None:
+    if violations:
+        raise refusal(f"refused: {len(violations)} findings; nothing of the push was taken", violations)
+
+
+@contextmanager
+def _told_of(identity: bytes, commits: Sequence[object]) -> Iterator[None]:
+    """Have a refusal say which of several commits it is about."""
+    try:
+        yield
+    except PushRefused as error:
+        if len(commits) == 1:
+            raise
+        raise PushRefused(f"{error.message}\nin commit {identity.hex()[:12]}", error.details) from error
 
 
 def merged_root(judged: Judged, head: Tree, load: Load, objects: Objects) -> Tree:
