@@ -1,10 +1,12 @@
 """A client of the HTTP API: typed calls, retries, several servers, reads of one's own writes, live configs.
 
 Imports `configsvc.core` and nothing else of the project; httpx is loaded when
-the first client is made.
+the first client is made, asyncio when the asynchronous one is asked for.
 """
 
-from configsvc.client.async_client import AsyncClient
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from configsvc.client.client import Client
 from configsvc.client.failures import (
     AnswerInvalid,
@@ -14,7 +16,7 @@ from configsvc.client.failures import (
     NotReady,
     Refused,
 )
-from configsvc.client.live.config import AsyncLiveConfig, Change, LiveConfig, Status
+from configsvc.client.live.config import Change, LiveConfig, Status
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.messages import Answer, Request
 from configsvc.client.results import (
@@ -46,6 +48,10 @@ from configsvc.client.results import (
 )
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import AsyncStream, AsyncTransport, Stream, Timeouts, Transport
+
+if TYPE_CHECKING:
+    from configsvc.client.async_client import AsyncClient
+    from configsvc.client.live.async_config import AsyncLiveConfig
 
 __all__ = [
     "Answer",
@@ -95,3 +101,14 @@ __all__ = [
     "Violation",
     "Written",
 ]
+
+_LATER = {
+    "AsyncClient": "configsvc.client.async_client",
+    "AsyncLiveConfig": "configsvc.client.live.async_config",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

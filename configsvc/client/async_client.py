@@ -12,8 +12,8 @@ from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
 from configsvc.client.failures import ClientClosed, NoAnswer
-from configsvc.client.live.config import AsyncLiveConfig
-from configsvc.client.live.configs import AsyncLiveConfigs
+from configsvc.client.live.async_config import AsyncLiveConfig
+from configsvc.client.live.async_configs import AsyncLiveConfigs
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import AsyncTransport, Timeouts

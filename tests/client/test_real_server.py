@@ -184,7 +184,8 @@ LOADED = """
 import sys
 import configsvc.client
 names = {name.partition(".")[0] for name in sys.modules}
-print(*sorted(names & {"flask", "werkzeug", "git", "yaml", "ruamel", "jsonschema", "httpx", "click"}))
+heavy = {"asyncio", "flask", "werkzeug", "git", "yaml", "ruamel", "jsonschema", "httpx", "click"}
+print(*sorted(names & heavy))
 print(*sorted(name for name in sys.modules if name.startswith("configsvc.")))
 """
 

@@ -43,7 +43,7 @@ class Known:
         is_unsaved: Whether it fits all views and is not on disk.
     """
 
-    views: list[View[Any, Any]] = field(default_factory=list)
+    views: list[View[Any]] = field(default_factory=list)
     document: Document | None = None
     revision: int = 0
     told: int = 0
@@ -95,14 +95,14 @@ class Book:
                 return None
             return 0.0 if self._is_current(service, known) else max(0.0, self._clock() - known.as_of_s)
 
-    def add(self, view: View[Any, Any]) -> None:
+    def add(self, view: View[Any]) -> None:
         """Follow a service for one more view; it is due to be read."""
         with self._lock:
             known = self._services.setdefault(view.service, Known())
             known.views.append(view)
             known.is_due, known.due_s, known.is_lasting = True, 0.0, False
 
-    def remove(self, view: View[Any, Any]) -> None:
+    def remove(self, view: View[Any]) -> None:
         """Follow it for a view no longer; twice is harmless."""
         with self._lock:
             known = self._services.get(view.service)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -17,7 +17,6 @@ from configsvc.client.live.difference import changed_pointers
 from configsvc.client.results import Document
 
 T = TypeVar("T")
-F = TypeVar("F", threading.Event, asyncio.Event)
 Source = Literal["server", "disk", "default", "none"]
 
 _log = logging.getLogger("configsvc.client")
@@ -72,7 +71,7 @@ class Place(Protocol):
     def is_connected(self) -> bool:
         """Whether there is a watch."""
 
-    def remove(self, view: View[Any, Any]) -> None:
+    def remove(self, view: View[Any]) -> None:
         """Follow it no longer."""
 
 
@@ -96,21 +95,17 @@ class _Refused:
     at_s: float
 
 
-class View(Generic[T, F]):
+class View(ABC, Generic[T]):
     """What threads and coroutines have in common; only the one who follows the server changes it.
 
     Args:
         default: The value until there is a better one; None for none.
-        ready: Set with the first value, whatever it is from.
-        fresh: Set with the first value of the server.
     """
 
-    def __init__(self, service: str, bind: Bind, default: T | None, place: Place, ready: F, fresh: F) -> None:
+    def __init__(self, service: str, bind: Bind, default: T | None, place: Place) -> None:
         self.service = service
         self._bind = bind
         self._place = place
-        self._ready: F = ready
-        self._fresh: F = fresh
         self._callbacks: list[Callable[[Change[T]], object]] = []
         self._pending: deque[Change[T]] = deque()
         self._problem = ""
@@ -119,7 +114,7 @@ class View(Generic[T, F]):
         self._held: _Held[T] | None = None
         if default is not None:
             self._held = _Held(default, members(default), None, "", "default")
-            self._ready.set()
+            self._announce(is_fresh=False)
 
     @property
     def value(self) -> T:
@@ -213,6 +208,10 @@ class View(Generic[T, F]):
     def renew(self) -> None:
         """Let go of locks that a thread of the parent process may hold, after a fork."""
 
+    @abstractmethod
+    def _announce(self, *, is_fresh: bool) -> None:
+        """Let those go on who wait for a value, or for one of the server."""
+
     def trouble(self, problem: str) -> None:
         """Note why the newest version could not be read; it is logged when that is another reason."""
         if problem != self._problem:
@@ -234,7 +233,7 @@ class View(Generic[T, F]):
     def _confirm(self, held: _Held[T], source: Source) -> None:
         if source == "server" and held.source != "server":
             self._held = replace(held, source=source)
-            self._fresh.set()
+            self._announce(is_fresh=True)
 
     def _refuse(self, document: Document, error: BindingFailed) -> None:
         self._refusals += 1
@@ -250,9 +249,8 @@ class View(Generic[T, F]):
             changed = tuple(changed_pointers(before, members_))
             self._pending.append(Change(self.service, old, value, old_version, document.version, changed))
         self._held = _Held(value, members_, document.version, document.etag, source)
-        self._ready.set()
+        self._announce(is_fresh=source == "server")
         if source == "server":
-            self._fresh.set()
             _log.info("%s: version %d is adopted", self.service, document.version)
 
     def _failed(self, callback: Callable[..., object], change: Change[T]) -> None:
@@ -261,11 +259,12 @@ class View(Generic[T, F]):
         _log.exception("%s: %s raised, told of version %d", self.service, name, change.version)
 
 
-class LiveConfig(View[T, threading.Event]):
+class LiveConfig(View[T]):
     """A config that follows the server.  May be used by any thread; reading it never waits."""
 
     def __init__(self, service: str, bind: Bind, default: T | None, place: Place) -> None:
-        super().__init__(service, bind, default, place, threading.Event(), threading.Event())
+        self._ready, self._fresh = threading.Event(), threading.Event()
+        super().__init__(service, bind, default, place)
 
     def wait_ready(self, timeout_s: float, *, from_server: bool = False) -> None:
         """Wait until there is a value.
@@ -294,6 +293,11 @@ class LiveConfig(View[T, threading.Event]):
         """Let go of locks that a thread of the parent process may hold, after a fork."""
         self._ready, self._fresh = _copied(self._ready), _copied(self._fresh)
 
+    def _announce(self, *, is_fresh: bool) -> None:
+        self._ready.set()
+        if is_fresh:
+            self._fresh.set()
+
     def deliver(self) -> None:
         """Tell the callbacks what is pending."""
         while self._pending:
@@ -301,44 +305,6 @@ class LiveConfig(View[T, threading.Event]):
             for callback in tuple(self._callbacks):
                 try:
                     callback(self._pending[0])
-                except Exception:  # noqa: BLE001 - logged by the next line
-                    self._failed(callback, self._pending[0])
-            self._pending.popleft()
-
-
-class AsyncLiveConfig(View[T, asyncio.Event]):
-    """A config that follows the server, for the event loop that it was made in."""
-
-    def __init__(self, service: str, bind: Bind, default: T | None, place: Place) -> None:
-        super().__init__(service, bind, default, place, asyncio.Event(), asyncio.Event())
-
-    async def wait_ready(self, timeout_s: float, *, from_server: bool = False) -> None:
-        """Wait as `LiveConfig.wait_ready` does."""
-        flag = self._fresh if from_server else self._ready
-        try:
-            async with asyncio.timeout(timeout_s):
-                await flag.wait()
-        except TimeoutError as error:
-            raise self._not_ready(timeout_s) from error
-
-    def on_change(
-        self, callback: Callable[[Change[T]], Awaitable[object] | None]
-    ) -> Callable[[Change[T]], Awaitable[object] | None]:
-        """Have `callback`, a function or a coroutine function, called as `LiveConfig.on_change` says.
-
-        Coroutines are awaited, one after the other.
-        """
-        self._callbacks.append(callback)
-        return callback
-
-    async def deliver(self) -> None:
-        """Tell the callbacks what is pending, and await them."""
-        while self._pending:
-            for callback in tuple(self._callbacks):
-                try:
-                    told = callback(self._pending[0])
-                    if isinstance(told, Awaitable):
-                        await told
                 except Exception:  # noqa: BLE001 - logged by the next line
                     self._failed(callback, self._pending[0])
             self._pending.popleft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +13,14 @@ from configsvc.client.calls import Call
 from configsvc.client.exchange import Exchange
 from configsvc.client.live.binding import binder
 from configsvc.client.live.book import Book
-from configsvc.client.live.config import AsyncLiveConfig, LiveConfig, View
+from configsvc.client.live.config import LiveConfig, View
 from configsvc.client.live.disk import LastGood, server_name
 from configsvc.client.live.follower import Follower
 from configsvc.client.live.options import LiveOptions
-from configsvc.client.live.tasks import LiveTask
 from configsvc.client.live.threads import LiveThread
 from configsvc.client.results import Document
 from configsvc.client.retrying import Retries
-from configsvc.client.transport import AsyncTransport, Transport
+from configsvc.client.transport import Transport
 from configsvc.core.errors import ConfigError
 from configsvc.core.names import parse_service
 
@@ -29,10 +28,9 @@ _log = logging.getLogger("configsvc.client")
 
 Bind = Callable[..., Any] | None
 Run = Callable[[Call[Document | None], Retries], Document | None]
-AsyncRun = Callable[[Call[Document | None], Retries], Awaitable[Document | None]]
 
 
-class _Common:
+class Common:
     """What both kinds of clients do alike."""
 
     def __init__(self, exchange: Exchange, options: LiveOptions) -> None:
@@ -48,14 +46,14 @@ class _Common:
         call = calls.get(service, min_revision=self.book.position)
         return replace(call, request=replace(call.request, timeout_s=self._first_wait_s))
 
-    def need_not_ask(self, view: View[Any, Any]) -> bool:
+    def need_not_ask(self, view: View[Any]) -> bool:
         """Return whether the server is known to be gone, and there is something else to begin with."""
         if not self.follower.is_failing:
             return False
         self.stand_in(view)
         return view.source != "none"
 
-    def stand_in(self, view: View[Any, Any]) -> None:
+    def stand_in(self, view: View[Any]) -> None:
         """Begin with the copy on disk, if there is one that fits."""
         kept = None if self.copies is None else self.copies.find(view.service)
         if kept is not None:
@@ -74,7 +72,7 @@ class LiveConfigs:
     """
 
     def __init__(self, exchange: Exchange, transport: Transport, options: LiveOptions, run: Run) -> None:
-        self._common = _Common(exchange, options)
+        self._common = Common(exchange, options)
         self._transport = transport
         self._run = run
         self._lock = threading.Lock()  # guards the start
@@ -118,41 +116,3 @@ class LiveConfigs:
                 self._thread = LiveThread(self._common.follower, self._transport, self._common.copies)
             elif has_to_wake:
                 self._thread.wake()
-
-
-class AsyncLiveConfigs:
-    """Those of an `AsyncClient`; see `LiveConfigs`."""
-
-    def __init__(
-        self, exchange: Exchange, transport: AsyncTransport, options: LiveOptions, run: AsyncRun
-    ) -> None:
-        self._common = _Common(exchange, options)
-        self._transport = transport
-        self._run = run
-        self._task: LiveTask | None = None
-
-    async def make(self, service: str, bind: Bind, default: Any) -> AsyncLiveConfig[Any]:
-        """Return a config that follows a service; see `AsyncClient.config`."""
-        book = self._common.book
-        view: AsyncLiveConfig[Any] = AsyncLiveConfig(parse_service(service), binder(bind), default, book)
-        book.add(view)
-        if not self._common.need_not_ask(view):
-            try:
-                document = await self._run(self._common.first_call(view.service), self._common.retries)
-            except ConfigError as error:
-                book.trouble(view.service, error)
-            else:
-                book.read(view.service, document)
-        if view.source in ("none", "default"):
-            self._common.stand_in(view)
-        has_to_wake = book.cover(view.service)
-        if self._task is None:
-            self._task = LiveTask(self._common.follower, self._transport, self._common.copies)
-        elif has_to_wake:
-            self._task.wake()
-        return view
-
-    async def close(self) -> None:
-        """Follow nothing any longer."""
-        if self._task is not None:
-            await self._task.close()

@@ -45,7 +45,7 @@ class Hangup:
 class Tell:
     """Call the callbacks of a config about what is pending."""
 
-    view: View[Any, Any]
+    view: View[Any]
 
 
 @dataclass(frozen=True, slots=True)

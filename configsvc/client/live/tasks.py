@@ -7,7 +7,7 @@ import logging
 
 from configsvc.client.exchange import Pause, Send
 from configsvc.client.failures import NoAnswer
-from configsvc.client.live.config import AsyncLiveConfig
+from configsvc.client.live.async_config import AsyncLiveConfig
 from configsvc.client.live.disk import LastGood
 from configsvc.client.live.follower import Follower
 from configsvc.client.live.steps import (

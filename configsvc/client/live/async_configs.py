@@ -1,0 +1,59 @@
+"""All live configs of one asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from configsvc.client.calls import Call
+from configsvc.client.exchange import Exchange
+from configsvc.client.live.async_config import AsyncLiveConfig
+from configsvc.client.live.binding import binder
+from configsvc.client.live.configs import Bind, Common
+from configsvc.client.live.options import LiveOptions
+from configsvc.client.live.tasks import LiveTask
+from configsvc.client.results import Document
+from configsvc.client.retrying import Retries
+from configsvc.client.transport import AsyncTransport
+from configsvc.core.errors import ConfigError
+from configsvc.core.names import parse_service
+
+AsyncRun = Callable[[Call[Document | None], Retries], Awaitable[Document | None]]
+
+
+class AsyncLiveConfigs:
+    """Those of an `AsyncClient`; see `LiveConfigs`."""
+
+    def __init__(
+        self, exchange: Exchange, transport: AsyncTransport, options: LiveOptions, run: AsyncRun
+    ) -> None:
+        self._common = Common(exchange, options)
+        self._transport = transport
+        self._run = run
+        self._task: LiveTask | None = None
+
+    async def make(self, service: str, bind: Bind, default: Any) -> AsyncLiveConfig[Any]:
+        """Return a config that follows a service; see `AsyncClient.config`."""
+        book = self._common.book
+        view: AsyncLiveConfig[Any] = AsyncLiveConfig(parse_service(service), binder(bind), default, book)
+        book.add(view)
+        if not self._common.need_not_ask(view):
+            try:
+                document = await self._run(self._common.first_call(view.service), self._common.retries)
+            except ConfigError as error:
+                book.trouble(view.service, error)
+            else:
+                book.read(view.service, document)
+        if view.source in ("none", "default"):
+            self._common.stand_in(view)
+        has_to_wake = book.cover(view.service)
+        if self._task is None:
+            self._task = LiveTask(self._common.follower, self._transport, self._common.copies)
+        elif has_to_wake:
+            self._task.wake()
+        return view
+
+    async def close(self) -> None:
+        """Follow nothing any longer."""
+        if self._task is not None:
+            await self._task.close()
