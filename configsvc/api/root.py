@@ -13,7 +13,7 @@ from configsvc.api.v1.changes import MAX_CHANGES
 from configsvc.api.v1.listing import MAX_LIMIT
 from configsvc.api.v1.negotiation import JSON
 from configsvc.api.v1.paths import COMMITS_PATH, PREFIX
-from configsvc.documents.edit import MAX_EDIT_BYTES
+from configsvc.documents.edit import MAX_EDIT_BYTES, MAX_EDIT_NODES
 from configsvc.documents.patch import MAX_OPERATIONS
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
@@ -56,6 +56,7 @@ def make_root_blueprint(service: ConfigService, settings: Settings) -> Blueprint
         "max_document_nodes": settings.max_nodes,
         "max_document_expanded_bytes": settings.max_expanded_bytes,
         "max_edited_yaml_bytes": MAX_EDIT_BYTES,
+        "max_edited_yaml_nodes": MAX_EDIT_NODES,
         "max_schema_bytes": SCHEMA_BOUNDS.max_bytes,
         "max_commit_bytes": settings.max_body_bytes,
         "max_commit_changes": MAX_CHANGES,

@@ -24,6 +24,11 @@ from configsvc.documents.surgery import Surgeon
 
 MAX_EDIT_BYTES = 128 << 10
 """Largest YAML text that is edited, in bytes; a larger one can be replaced as a whole."""
+MAX_EDIT_NODES = 20_000
+"""Most values and keys, as its marks tell, of a YAML text that is edited while a client waits for it."""
+
+_MARKS = {b",": 1, b"- ": 1, b": ": 2, b":\n": 2, b":\r": 2}
+"""What stands between values, and how many of them, keys included, it stands for."""
 
 
 def edit_document(
@@ -42,9 +47,7 @@ def edit_document(
         DocumentInvalid: `old` is not valid, or the new text breaks a bound.
         EditTooLarge: `old` is YAML of more than `MAX_EDIT_BYTES`.
     """
-    if format_ is Format.YAML and len(old) > MAX_EDIT_BYTES:
-        limit = f"(expected: <= {MAX_EDIT_BYTES} to edit it; send the whole document as YAML)"
-        raise EditTooLarge(f"YAML document: {len(old)} bytes {limit}")
+    _check_size(old, format_)
     wanted = fingerprint(new)
     if fingerprint(parse_document(old, format_, bounds=bounds) if was is None else was) == wanted:
         return old
@@ -54,6 +57,26 @@ def edit_document(
         return _edited_yaml(old, new, wanted, bounds)
     except RecursionError as error:  # max_depth was set beyond what the interpreter can do
         raise fault("depth: more than the interpreter can edit") from error
+
+
+def check_editable(old: bytes, format_: Format) -> None:
+    """Raise `EditTooLarge` for a text that takes too long to edit, reading no more of it than its marks.
+
+    Marks in texts count as well: what seems to have more values than it has is refused, too.
+    """
+    _check_size(old, format_)
+    if format_ is not Format.YAML:
+        return
+    nodes = sum(count * old.count(mark) for mark, count in _MARKS.items())
+    if nodes > MAX_EDIT_NODES:
+        limit = f"(expected: <= {MAX_EDIT_NODES} to edit it; send the whole document as YAML)"
+        raise EditTooLarge(f"YAML document: about {nodes} values and keys {limit}")
+
+
+def _check_size(old: bytes, format_: Format) -> None:
+    if format_ is Format.YAML and len(old) > MAX_EDIT_BYTES:
+        limit = f"(expected: <= {MAX_EDIT_BYTES} to edit it; send the whole document as YAML)"
+        raise EditTooLarge(f"YAML document: {len(old)} bytes {limit}")
 
 
 def _edited_yaml(old: bytes, new: Value, wanted: bytes, bounds: Bounds) -> bytes:

@@ -15,7 +15,7 @@ from configsvc.core.errors import DocumentBroken, DocumentInvalid
 from configsvc.core.names import Format
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.document import Document, Value, fingerprint, parse_document
-from configsvc.documents.edit import edit_document
+from configsvc.documents.edit import check_editable, edit_document
 from configsvc.store.base import PlanAgain
 from configsvc.store.objects import object_id
 
@@ -104,6 +104,7 @@ class Editions:
             return known
         if not may_wait and len(old) > QUICK_EDIT_BYTES:
             raise PlanAgain
+        check_editable(old, format_)
         before = stored_value(old, format_, self._bounds)
         value = self._change(before)
         if len(old) > QUICK_EDIT_BYTES:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from configsvc.api.seed_versions import MAX_MAPS_EACH, VersionMaps
+from configsvc.api.v1.waiting import THREADED_WAITS
 from configsvc.app import create_app
 from configsvc.core.errors import QueueFull
 from configsvc.core.fairturns import FairTurns
@@ -125,3 +128,23 @@ def test_short_texts_that_stand_for_much_make_a_long_map(service: ConfigService)
     put_document(service, 'a: &a "' + "x" * 1000 + '"\nb: [' + "*a," * 100 + "]\n", Format.YAML)
     maps = VersionMaps(service)
     assert not isinstance(long_map(service, maps, None), bytes)
+
+
+@pytest.mark.slow
+def test_one_principal_does_not_hold_all_threads_that_wait(service: ConfigService) -> None:
+    app = create_app(service, Settings())
+    with app.test_client() as first:
+        tag = ask(first, "modest", "GET", f"{CONFIGS}/a/x").headers["ETag"]
+
+    def wait(who: str, seconds: int) -> int:
+        path = f"{CONFIGS}/a/x?wait={seconds}&min_revision=1"
+        return ask(app.test_client(), who, "GET", path, If_None_Match=tag).status_code
+
+    with ThreadPoolExecutor(THREADED_WAITS // 2) as crowd:
+        waiting = [crowd.submit(wait, "modest", 30) for _ in range(THREADED_WAITS // 2)]
+        give_up_at = time.monotonic() + 20.0
+        while wait("modest", 1) != 503:
+            assert time.monotonic() < give_up_at
+        assert wait("greedy", 1) == 304
+        put_document(service, json.dumps({"n": "new"}))
+        assert [each.result(20.0) for each in waiting] == [200] * len(waiting)

@@ -18,7 +18,7 @@ from configsvc.core.errors import DocumentInvalid, DocumentTooLarge, EditTooLarg
 from configsvc.core.names import Format
 from configsvc.documents.bounds import DEFAULT_BOUNDS as BOUNDS
 from configsvc.documents.document import fingerprint, parse_document, read_document
-from configsvc.documents.edit import MAX_EDIT_BYTES, edit_document
+from configsvc.documents.edit import MAX_EDIT_BYTES, MAX_EDIT_NODES, check_editable, edit_document
 from configsvc.documents.patch import merge_patch
 from tests.documents.cases import FOLDER, cases
 
@@ -270,6 +270,22 @@ def test_a_larger_yaml_text_is_not_edited() -> None:
     assert edited(text, {"a": 2}).startswith("a: 2\n#")
     with pytest.raises(EditTooLarge, match=r"131073 bytes \(expected: <= 131072"):
         edit_document(text + b"#", Format.YAML, {"a": 2})
+
+
+@pytest.mark.parametrize(
+    "dense",
+    [
+        b"a: [" + b"0," * MAX_EDIT_NODES + b"0]\n",
+        b"a:\n" + b"- 0\n" * MAX_EDIT_NODES,
+        b"".join(b"k%d: 1\n" % n for n in range(MAX_EDIT_NODES // 2 + 1)),
+        b"".join(b"k%d:\n  a: 1\n" % n for n in range(MAX_EDIT_NODES // 4 + 1)),
+    ],
+    ids=["flow", "list", "mapping", "nested"],
+)
+def test_a_yaml_text_of_very_many_values_is_too_large_by_its_marks(dense: bytes) -> None:
+    assert len(dense) <= MAX_EDIT_BYTES
+    with pytest.raises(EditTooLarge, match=r"about 2\d{4} values and keys \(expected: <= 20000 to edit it"):
+        check_editable(dense, Format.YAML)
 
 
 def test_the_new_text_is_held_to_the_bounds() -> None:

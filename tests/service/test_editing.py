@@ -10,10 +10,10 @@ from configsvc.core.errors import DocumentInvalid, EditTooLarge
 from configsvc.core.names import Format
 from configsvc.documents.bounds import DEFAULT_BOUNDS, Bounds
 from configsvc.documents.document import Value
-from configsvc.documents.edit import MAX_EDIT_BYTES
+from configsvc.documents.edit import MAX_EDIT_BYTES, MAX_EDIT_NODES
 from configsvc.service import ConfigService
 from configsvc.service.changes import PatchDocument, PatchKind
-from configsvc.service.editions import QUICK_EDIT_BYTES, Editions
+from configsvc.service.editions import QUICK_EDIT_BYTES, Editions, LocalEditor
 from configsvc.store.base import PlanAgain
 from configsvc.store.memory import MemoryStore
 from configsvc.validation.workers import WorkerPool
@@ -71,3 +71,19 @@ def test_a_worker_passes_refusals_on_and_is_bounded(workers: WorkerPool) -> None
     assert caught.value.details[0]["line"] == 2
     with closing(WorkerPool(time_limit_s=0.01)) as hurried, pytest.raises(EditTooLarge, match="more than"):
         hurried.edit(LARGE.encode(), Format.YAML, {"a": 2}, DEFAULT_BOUNDS)
+
+
+@pytest.mark.parametrize(
+    "text", [b"a: [" + b"0," * MAX_EDIT_NODES + b"0]\n", b"a: 1\n" + b"#" * MAX_EDIT_BYTES]
+)
+def test_what_is_too_large_to_be_edited_is_refused_before_it_is_read(text: bytes) -> None:
+    read: list[object] = []
+
+    def change(old: dict[str, object]) -> dict[str, object]:
+        read.append(old)
+        return old
+
+    editions = Editions(change, DEFAULT_BOUNDS, LocalEditor())
+    with pytest.raises(EditTooLarge):
+        editions.of(text, Format.YAML, "0" * 40, may_wait=True)
+    assert not read

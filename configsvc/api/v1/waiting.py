@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 from flask import Response
 
-from configsvc.core.errors import Unavailable
+from configsvc.api.guard import asker
+from configsvc.core.fairturns import FairTurns
 from configsvc.service import ConfigService
 from configsvc.watch.hub import Hub
 from configsvc.watch.interest import Interest
 
 MAX_WAIT_S = 60
 THREADED_WAITS = 8
-"""Most reads that hold a thread while they wait."""
+"""Most reads that hold a thread while they wait; half of them those of one principal."""
 _JITTER = 0.1
 
 
@@ -29,8 +30,9 @@ class ThreadedWaits:
     """Asks a read again after each change of its service, while the answer is 304."""
 
     def __init__(self, service: ConfigService, *, most: int = THREADED_WAITS) -> None:
-        self._turns = threading.BoundedSemaphore(most)
-        self._most = most
+        self._turns = FairTurns(
+            "waits", most=most, most_waiting=0, patience_s=0.0, most_each=max(1, most // 2)
+        )
         self._hub = Hub()
         service.listen(self._hub.wake)
 
@@ -38,7 +40,7 @@ class ThreadedWaits:
         """Return what `read` answers once it is not 304, or when `seconds` are over.
 
         Raises:
-            Unavailable: As many reads wait as may.
+            QueueFull: As many reads wait as may, or as many of this principal.
         """
         until = time.monotonic() + jittered(seconds)
         wake = threading.Event()
@@ -46,12 +48,8 @@ class ThreadedWaits:
             response = read()
             if response.status_code != 304:
                 return response
-            if not self._turns.acquire(blocking=False):
-                raise Unavailable(f"waits: {self._most} reads wait already (expected: fewer; try again)")
-            try:
+            with self._turns.taken(asker()):
                 while response.status_code == 304 and wake.wait(max(0.0, until - time.monotonic())):
                     wake.clear()
                     response = read()
-            finally:
-                self._turns.release()
         return response
