@@ -35,7 +35,14 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 def help_of(name: str, command: click.Command) -> str:
     """Return what `--help` prints of a command."""
-    context = click.Context(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
+    context = click.Context(
+        command,
+        info_name=name,
+        max_content_width=WIDTH,
+        terminal_width=WIDTH,
+        # As it is run: click keeps the help option of whoever asks first.
+        help_option_names=group.context_settings["help_option_names"],
+    )
     return command.get_help(context)
 
 
