@@ -26,19 +26,23 @@ from configsvc.client import (
     Written,
 )
 from configsvc.core import errors
+from configsvc.testing.server import RunningServer
+from tests.client.servers import KINDS, server_of
 from tests.end_to_end.serving import QUIET, Server, serving
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("client") / "repo", *QUIET) as running:
+@pytest.fixture(scope="module", params=KINDS)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server | RunningServer]:
+    with server_of(request.param, tmp_path_factory.mktemp("client")) as running:
         yield running
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[Client]:
+def client(server: Server | RunningServer) -> Iterator[Client]:
     with Client(server.url) as made:
         yield made
 
@@ -154,7 +158,7 @@ def test_what_a_server_is(client: Client) -> None:
     assert client.server_info().name == "configsvc"
 
 
-def test_the_asynchronous_client_over_tcp(server: Server) -> None:
+def test_the_asynchronous_client_over_tcp(server: Server | RunningServer) -> None:
     async def use() -> object:
         async with AsyncClient(server.url) as client:
             await client.put("later/api", {"n": 7})
@@ -165,7 +169,7 @@ def test_the_asynchronous_client_over_tcp(server: Server) -> None:
     assert document.value == 7
 
 
-def test_a_dead_server_is_passed_over(server: Server) -> None:
+def test_a_dead_server_is_passed_over(server: Server | RunningServer) -> None:
     with Client(["http://127.0.0.1:1", server.url]) as client:
         assert client.server_info().name == "configsvc"
 

@@ -14,8 +14,10 @@ import pytest
 
 from configsvc.client import Change, Client, LiveOptions
 from configsvc.testing import FakeServer
+from configsvc.testing.server import RunningServer
 from tests.client.live.test_async_live import eventually as soon
 from tests.client.live.waiting import PATIENCE_S, eventually
+from tests.client.servers import KINDS, server_of
 from tests.end_to_end.serving import QUIET, ROOT, Server, serving
 
 pytestmark = pytest.mark.slow
@@ -28,14 +30,16 @@ class Settings:
     n: int
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("live") / "repo", *QUIET) as running:
+@pytest.fixture(scope="module", params=KINDS)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server | RunningServer]:
+    with server_of(request.param, tmp_path_factory.mktemp("live")) as running:
         yield running
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[Client]:
+def client(server: Server | RunningServer) -> Iterator[Client]:
     with Client(server.url, live=NONE_KEPT) as made:
         yield made
 
@@ -65,7 +69,7 @@ def test_many_services_by_prefix_and_a_deletion(client: Client) -> None:
     eventually(lambda: "deleted by version 2" in configs[0].status.problem)
 
 
-def test_a_dead_server_is_passed_over_for_another_one(server: Server) -> None:
+def test_a_dead_server_is_passed_over_for_another_one(server: Server | RunningServer) -> None:
     with Client(["http://127.0.0.1:1", server.url], live=NONE_KEPT) as client:
         client.put("two/api", {"n": 0})
         config = client.config("two/api", bind=Settings)
@@ -74,7 +78,7 @@ def test_a_dead_server_is_passed_over_for_another_one(server: Server) -> None:
         eventually(lambda: config.value.n == 1)
 
 
-def test_the_asynchronous_client_follows_over_tcp(server: Server, client: Client) -> None:
+def test_the_asynchronous_client_follows_over_tcp(server: Server | RunningServer, client: Client) -> None:
     from configsvc.client import AsyncClient
 
     client.put("later/api", {"n": 0})
@@ -173,7 +177,9 @@ with Client(sys.argv[1], live=LiveOptions(cache_dir=None)) as client:
     [(FORKING, "[0, 0, 0, 0, 0]"), (GREENLETS, "{'n': 1} greenlet")],
     ids=["fork", "gevent"],
 )
-def test_it_follows_in_forked_processes_and_in_greenlets(server: Server, program: str, printed: str) -> None:
+def test_it_follows_in_forked_processes_and_in_greenlets(
+    server: Server | RunningServer, program: str, printed: str
+) -> None:
     assert printed_by(program, server.url) == printed
 
 
@@ -189,7 +195,7 @@ def watching_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "configsvc-watch"]
 
 
-def test_closing_ends_the_thread_that_waits_for_bytes(server: Server) -> None:
+def test_closing_ends_the_thread_that_waits_for_bytes(server: Server | RunningServer) -> None:
     with Client(server.url, live=NONE_KEPT) as client:
         client.put("close/api", {"n": 0})
         config = client.config("close/api")
@@ -218,7 +224,7 @@ def test_it_follows_forks_and_closes_over_tls(tmp_path: Path, monkeypatch: pytes
         assert printed_by(FORKING, secure.url) == "[0, 0, 0, 0, 0]"
 
 
-def test_what_a_fake_server_says_is_what_a_real_one_says(server: Server) -> None:
+def test_what_a_fake_server_says_is_what_a_real_one_says(server: Server | RunningServer) -> None:
     def seen(client: Client) -> list[object]:
         """Return all that an application can see of one story."""
         story: list[object] = []
