@@ -27,7 +27,8 @@ MAX_EARLY_BYTES = 8 << 20
 MAX_MEMORY_BYTES = 1 << 30
 """Most memory of one git process, packs that it maps aside (RLIMIT_DATA)."""
 END_GRACE_S = 2.0
-_LAST_WORDS_BYTES = 2000
+_LAST_WORDS_BYTES = 8192
+"""More than git says in one line."""
 
 
 class GitProcess:

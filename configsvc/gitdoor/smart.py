@@ -21,6 +21,7 @@ from configsvc.core.changes import Author
 from configsvc.core.errors import Forbidden, MediaTypeUnsupported, NotFound, RequestInvalid, Unavailable
 from configsvc.core.patterns import EVERYTHING
 from configsvc.gitdoor.cputime import CpuAllowance
+from configsvc.gitdoor.faults import fault_of
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
 from configsvc.gitdoor.pushers import VARIABLE, Pushers
@@ -37,8 +38,6 @@ SERVICES = ("git-upload-pack", "git-receive-pack")
 _PROTOCOL = re.compile(r"version=([012])")
 _MAX_PROTOCOL_CHARS = 200
 _TIDY_S = 1.0
-# What git says of a request that is not in its protocol, or ends too early.
-_MALFORMED = re.compile(r"protocol error|hung up unexpectedly|bad line length|early EOF")
 _UNCACHED = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -182,11 +181,11 @@ class Output:
 def _response(running: Running, media_type: str, head: bytes = b"") -> Response:
     try:
         first = running.git.read()
-        if not first and running.git.wait() != 0:
-            words = running.git.last_words()[-200:]
-            if _MALFORMED.search(words):
-                raise RequestInvalid(f"body: not understood by git: {words}")
-            raise Unavailable(f"git: {words or 'ended without a word'}")
+        if not first and (code := running.git.wait()) != 0:
+            fault = fault_of(code, running.git.last_words())
+            level = logging.WARNING if isinstance(fault, Unavailable) else logging.INFO
+            _log.log(level, "git failed: %s", ascii(running.git.last_words()[-500:]))
+            raise fault
     except BaseException:
         running.close()
         raise

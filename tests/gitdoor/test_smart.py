@@ -14,6 +14,7 @@ from configsvc.access.decide import Admission
 from configsvc.app import create_app
 from configsvc.core.errors import PushRefused, RequestInvalid, RequestTooLarge, Unavailable
 from configsvc.core.principals import Principal
+from configsvc.gitdoor.faults import fault_of
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
 from configsvc.gitdoor.pushers import Pushers
@@ -21,6 +22,7 @@ from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.memory import MemoryStore
 from tests.store.gitrepo import commit_files, new_repository
+from tests.store.gitrepo import git as git_output
 
 REFS = "/config-repo.git/info/refs?service=git-upload-pack"
 
@@ -132,6 +134,112 @@ def test_a_service_that_is_named_twice_is_a_malformed_request(client: FlaskClien
     answer = client.get(f"{REFS}&service=git-receive-pack")
     assert answer.status_code == 400
     assert "more than once" in answer.text
+
+
+def packet(text: str) -> bytes:
+    return f"{len(text) + 4:04x}{text}".encode()
+
+
+def fetch_v2(*arguments: str, capabilities: tuple[str, ...] = ("command=fetch\n",)) -> bytes:
+    """Return a request of protocol version 2."""
+    before = b"".join(map(packet, capabilities))
+    return before + b"0001" + b"".join(packet(f"{argument}\n") for argument in arguments) + b"0000"
+
+
+def fetch_v0(want: str, *more: str, then: tuple[str, ...] = ("done",)) -> bytes:
+    """Return a request of protocol version 0."""
+    asked = b"".join(packet(f"{line}\n") for line in (want, *more))
+    return asked + b"0000" + b"".join(packet(f"{line}\n") for line in then)
+
+
+NONE, SOME = "0" * 40, "1" * 40
+# Version of the protocol, and the request; HEAD stands for the commit that there is.
+MALFORMED_FETCHES = {
+    "unknown command": (2, packet("command=foo\n") + b"0000"),
+    "no command": (2, packet("agent=x\n") + b"0000"),
+    "two commands": (2, fetch_v2(capabilities=("command=fetch\n", "command=ls-refs\n"))),
+    "unknown capability": (2, b"0004"),
+    "a delimiter alone": (2, b"0001"),
+    "an end of response": (2, b"0002"),
+    "unknown argument": (2, fetch_v2("zzz")),
+    "unknown argument of ls-refs": (
+        2,
+        fetch_v2("zzz", capabilities=("command=ls-refs\n",)),
+    ),
+    "sha256": (2, fetch_v2(capabilities=("command=fetch\n", "object-format=sha256\n"))),
+    "bad format": (2, fetch_v2(capabilities=("object-format=foo\n",))),
+    "bad filter": (2, fetch_v2("want HEAD", "filter foo:bar", "done")),
+    "dropped filter": (2, fetch_v2("want HEAD", "filter sparse:path=x", "done")),
+    "filter too deep": (2, fetch_v2("want HEAD", "filter tree:99999999999999999999", "done")),
+    "a long filter": (2, fetch_v2("want HEAD", "filter combine:" + "%25" * 5000, "done")),
+    "negative deepen": (2, fetch_v2("want HEAD", "deepen -1", "done")),
+    "bad deepen-since": (2, fetch_v2("want HEAD", "deepen-since x", "done")),
+    "unknown deepen-not": (2, fetch_v2("want HEAD", "deepen-not refs/heads/typo", "done")),
+    "a long deepen-not": (2, fetch_v2("want HEAD", "deepen-not " + "x" * 60000, "done")),
+    "bad shallow": (2, fetch_v2("want HEAD", "shallow zzz", "done")),
+    "bad have": (2, fetch_v2("want HEAD", "have zzz", "done")),
+    "bad shallow, version 0": (0, fetch_v0("want HEAD", "shallow zz")),
+    "bad deepen, version 0": (0, fetch_v0("want HEAD", "deepen x")),
+    "unknown deepen-not, version 0": (0, fetch_v0("want HEAD deepen-not", "deepen-not typo")),
+    "bad filter, version 0": (0, fetch_v0("want HEAD filter", "filter foo")),
+    "bad have, version 0": (0, fetch_v0("want HEAD", then=("have zz", "done"))),
+    "rubbish, version 0": (0, fetch_v0("want HEAD", then=("junk",))),
+}
+MALFORMED_PUSHES = {
+    "a certificate": packet("push-cert\0 report-status") + packet("x\n") + b"0000",
+    "sha256": packet(f"{NONE} {SOME} refs/heads/p\0 report-status object-format=sha256") + b"0000",
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED_FETCHES)
+def test_a_malformed_fetch_is_the_clients_mistake(client: FlaskClient, root: Path, case: str) -> None:
+    version, request = MALFORMED_FETCHES[case]
+    git_output(root, "config", "uploadpack.allowFilter", "true")
+    head = git_output(root, "rev-parse", "HEAD")
+    answer = client.post(
+        "/config-repo.git/git-upload-pack",
+        data=with_head(request, head),
+        content_type="application/x-git-upload-pack-request",
+        headers={"Git-Protocol": f"version={version}"},
+    )
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "request-invalid")
+    assert answer.get_json()["detail"].startswith("body: not understood by git")
+    assert "BUG" not in answer.text
+
+
+@pytest.mark.parametrize("case", MALFORMED_PUSHES)
+def test_a_malformed_push_is_the_clients_mistake(client: FlaskClient, case: str) -> None:
+    answer = client.post(
+        "/config-repo.git/git-receive-pack",
+        data=MALFORMED_PUSHES[case],
+        content_type="application/x-git-receive-pack-request",
+    )
+    assert answer.status_code == 400
+    assert answer.get_json()["detail"].startswith("body: not understood by git")
+
+
+def with_head(request: bytes, head: str) -> bytes:
+    """Return a request with the commit that there is for HEAD, and its packets as long as they are then."""
+    for line in (b"want HEAD deepen-not\n", b"want HEAD filter\n", b"want HEAD\n"):
+        longer = line.replace(b"HEAD", head.encode())
+        request = request.replace(b"%04x" % (len(line) + 4) + line, b"%04x" % (len(longer) + 4) + longer)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (128, "fatal: Out of memory, malloc failed (tried to allocate 99 bytes)"),
+        (128, "error: index file corrupt\nfatal: unable to create temporary file: No space left on device"),
+        (128, "fatal: not a git repository (or any of the parent directories): .git"),
+        (128, "fatal: packed object 11 (stored in x.pack) is corrupt"),
+        (128, "error: something"),
+        (1, "fatal: invalid command"),
+        (-9, ""),
+    ],
+)
+def test_what_fails_on_this_machine_is_no_mistake_of_the_client(code: int, words: str) -> None:
+    assert isinstance(fault_of(code, words), Unavailable)
 
 
 @pytest.mark.parametrize("encoding", ["", "identity"])
