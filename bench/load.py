@@ -36,6 +36,7 @@ class Job:
         writes: PATCH services picked at random instead.
         in_turn: Ask each service once, in order, instead of for `seconds`.
         may_break: The server may go away meanwhile.
+        pause_s: Seconds from an answer to the next request of a client.
     """
 
     port: int
@@ -47,6 +48,7 @@ class Job:
     writes: bool = False
     in_turn: bool = False
     may_break: bool = False
+    pause_s: float = 0.0
 
 
 def start_load(job: Job) -> subprocess.Popen[bytes]:
@@ -149,7 +151,10 @@ class Client(asyncio.Protocol):
             self._finish()
             return
         self._buffer.clear()
-        self._ask()
+        if self._work.job.pause_s:
+            asyncio.get_running_loop().call_later(self._work.job.pause_s, self._ask)
+        else:
+            self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note a connection that broke before the work was done."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import resource
-import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
+
+import uvloop
 
 from bench.corpus import service_name
+from bench.load import Job, finish_load, start_load
 from bench.memory import resident_megabytes
 from bench.samples import percentile
 from bench.scale import Bench
@@ -23,9 +28,12 @@ MOST_KB = 12
 MOST_READ_MS = 20
 GOALS_FROM_WATCHERS = 10_000
 _COMMITS = 10
+_READS_S = 15.0
 _CONNECTING = 200
 _WAIT_S = 60.0
 _READ_PAUSE_S = 0.005
+_READ_PATH = f"/api/v1/configs/{service_name(1)}"
+_COMMIT_PAUSE_S = 0.5
 
 
 @dataclass
@@ -58,9 +66,8 @@ class Client(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(self._crowd.ask(self.tag))
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by descent
+        self.transport.write(self._crowd.ask(self.tag))
         self._crowd.waiting += not self._crowd.is_waiting
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +103,8 @@ def measure(bench: Bench) -> Report:
         ("clients", "last told, median ms", "slowest ms", "KB each", "reads p99 ms", "MB before", "MB after"),
         notes=(
             "From the start of the PUT to the arrival at the last client; the clients share the two cores.",
-            "Reads are made one after the other, with pauses of 5 ms, from the first commit to the last.",
+            "Reads are made one after the other by a process of their own, with pauses of 5 ms, meanwhile.",
+            "Each commit waits until all clients wait.",
         ),
     )
     report = Report([table])
@@ -105,7 +113,7 @@ def measure(bench: Bench) -> Report:
         with ServerProcess(
             bench.repositories.services(bench.scale.sizes[0]), "--log-level", "warning"
         ) as server:
-            found = asyncio.run(_measure(server, crowd, watchers))
+            found = uvloop.run(_measure(server, crowd, watchers))
         table.add(crowd.title, *found.cells())
         if watchers >= GOALS_FROM_WATCHERS:
             report.goals.extend(found.goals(crowd.title, watchers))
@@ -163,25 +171,27 @@ async def _measure(server: ServerProcess, crowd: Crowd, watchers: int) -> Found:
     await _gather(server.port, crowd, watchers, tag)
     during = resident_megabytes(server.pid)
     told_ms: list[float] = []
-    reads = _Reads(server.port)
-    for edition in range(1, _COMMITS + 1):
+    job = Job(server.port, 1, _READS_S, targets=(_READ_PATH,), pause_s=_READ_PAUSE_S)
+    reads = start_load(job)
+    while len(told_ms) < _COMMITS or reads.poll() is None:
         crowd.told = 0
         started_s = time.perf_counter()
-        tag = await asyncio.to_thread(put, edition)
+        tag = await asyncio.to_thread(put, len(told_ms) + 1)
         await _until(lambda: crowd.told >= watchers)
         told_ms.append((crowd.last_told_s - started_s) * 1000)
         if crowd.again:
             for client in crowd.clients:
                 assert client.transport is not None
                 client.transport.write(crowd.ask(tag))
-            await asyncio.sleep(1.0)
-    reads.stop()
+            await _all_wait(server.port, watchers)
+        await asyncio.sleep(_COMMIT_PAUSE_S)
+    latencies_ms = list(finish_load(reads).latencies_ms)
     for client in crowd.clients:
         if client.transport is not None:
             client.transport.abort()
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(6.0)
     after = resident_megabytes(server.pid)
-    return Found(told_ms, reads.latencies_ms, before, during, after, watchers)
+    return Found(told_ms, latencies_ms, before, during, after, watchers)
 
 
 async def _gather(port: int, crowd: Crowd, watchers: int, tag: str) -> None:
@@ -196,6 +206,21 @@ async def _gather(port: int, crowd: Crowd, watchers: int, tag: str) -> None:
         crowd.clients += [client for _, client in made]
     await _until(lambda: crowd.waiting >= watchers)
     await asyncio.sleep(1.0)
+
+
+async def _all_wait(port: int, watchers: int) -> None:
+    """Wait until the server says that all clients wait again: they take turns, they do not storm it."""
+
+    def count() -> float:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_WAIT_S) as answer:
+            found = re.search(r"^configsvc_watchers (\S+)$", answer.read().decode(), re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    deadline = time.monotonic() + _WAIT_S
+    while await asyncio.to_thread(count) < watchers:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"watch: not all clients wait again within {_WAIT_S:.0f} s")
+        await asyncio.sleep(0.1)
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
@@ -220,31 +245,6 @@ def _writer(port: int) -> Callable[[int], str]:
         return answer.headers["ETag"]
 
     return put
-
-
-class _Reads:
-    """Reads in a thread of its own until it is stopped."""
-
-    def __init__(self, port: int) -> None:
-        self.latencies_ms: list[float] = []
-        self._port = port
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_WAIT_S)
-        while not self._stopped.wait(_READ_PAUSE_S):
-            started_s = time.perf_counter()
-            connection.request("GET", f"/api/v1/configs/{service_name(1)}")
-            connection.getresponse().read()
-            self.latencies_ms.append((time.perf_counter() - started_s) * 1000)
-        connection.close()
 
 
 def _allow_files(wanted: int) -> None:

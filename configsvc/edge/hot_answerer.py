@@ -90,10 +90,18 @@ class HotAnswerer:
         """Return until when the credential of a request is good for which there was a kept answer."""
         return self._readers.ends_at_s(request.authorization)
 
-    def note_ready(self, line: AccessLine, status: int) -> None:
+    def admits(self, authorization: bytes | None, service: str) -> bool:
+        """Return whether it is known that a request with this Authorization header may read `service`."""
+        return self._readers.admits(authorization, service)
+
+    async def keep(self, request: HotRequest, scope: Scope) -> None:
+        """Have the answer to a request kept, if it is one to keep."""
+        await self._read(request, scope)
+
+    def note_ready(self, line: AccessLine, status: int, duration_s: float = 0.0) -> None:
         """Count and log an answer that went straight to the network: all of them come through here."""
         self.ready[status] += 1
-        line.log()
+        line.log(duration_s)
 
     def drain(self) -> None:
         """Go on: nothing waits here."""

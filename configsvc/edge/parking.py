@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from configsvc.access.rates import RateLimits
 from configsvc.api.hosts import find_host_problem
 from configsvc.api.v1.watching import WATCH_PATH, Watch, read_watch
 from configsvc.core.errors import ConfigError
+from configsvc.edge.hot_answerer import HotAnswerer
+from configsvc.edge.hot_requests import HotRequest
+from configsvc.edge.parked_polls import Asked, PollRoom, read_poll
 from configsvc.edge.parked_streams import StreamRoom
 from configsvc.edge.protocol import EdgeProtocol
+from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.watches import WatchStreams
 
 _WATCH = WATCH_PATH.encode("ascii")
+MAX_POLLS_KNOWN = 1024
+"""Requests whose meaning is remembered; all are read again when there are more."""
 _WATCH_LINE = b"GET " + _WATCH
 
 
@@ -32,21 +37,19 @@ class WaitHeaders:
 
 def may_wait(data: bytes) -> bool:
     """Return whether `data` looks like the start of a request that waits."""
-    return data.startswith(_WATCH_LINE)
+    return data.startswith(_WATCH_LINE) or b"?wait=" in data
 
 
 class Parking:
-    """Takes requests that wait.  Used by the event loop only.
+    """Takes requests that wait.  Used by the event loop only."""
 
-    Args:
-        rates: Count them, by the address of the peer; None: nobody is limited.
-    """
-
-    def __init__(self, streams: WatchStreams, *, rates: RateLimits | None = None) -> None:
+    def __init__(self, streams: WatchStreams, hot: HotAnswerer, ready: ReadyAnswers) -> None:
         self._streams = streams
         self._hub = streams.hub
-        self._rates = rates
-        self._rooms = StreamRoom(streams)
+        self._ready = ready
+        self._stream_room = StreamRoom(streams)
+        self._poll_room = PollRoom(streams.hub, hot, ready)
+        self._polls: dict[bytes, Asked | None] = {}
 
     def take(self, protocol: EdgeProtocol, target: bytes, sent: WaitHeaders, data: bytes) -> bool:
         """Return whether a request waits from now on.
@@ -58,7 +61,19 @@ class Parking:
         is_full = self._hub.is_draining or self._hub.waiting >= self._hub.most
         if is_full or find_host_problem(_text(sent.host), self._streams.allowed_hosts) is not None:
             return False
-        return path == _WATCH and self._open_stream(protocol, query, sent)
+        if path == _WATCH:
+            return self._open_stream(protocol, query, sent)
+        asked = self._poll(target, sent, data)
+        return asked is not None and self._poll_room.take(protocol, asked)
+
+    def _poll(self, target: bytes, sent: WaitHeaders, data: bytes) -> Asked | None:
+        """Return what a request asks: one value for all that ask in the same bytes."""
+        if data not in self._polls:
+            if len(self._polls) >= MAX_POLLS_KNOWN:
+                self._polls.clear()
+            request = HotRequest(target, sent.host, sent.authorization, sent.accept, sent.tag)
+            self._polls[data] = read_poll(target, request, data)
+        return self._polls[data]
 
     def _open_stream(self, protocol: EdgeProtocol, query: bytes, sent: WaitHeaders) -> bool:
         authorization, access = _text(sent.authorization), self._streams.access
@@ -68,14 +83,11 @@ class Parking:
             watch = Watch(ask, access, authorization, self._streams.snapshot)
         except ConfigError:
             return False
-        if not self._is_admitted(protocol, sent):
-            return False
-        self._rooms.open(protocol, watch, (ask.interest, authorization), query)
-        return True
-
-    def _is_admitted(self, protocol: EdgeProtocol, sent: WaitHeaders) -> bool:
         # Last, since who counts a request must answer it.
-        return self._rates is None or self._rates.admits(protocol.peer, sent.authorization)
+        if not self._ready.admits(protocol.peer, sent.authorization):
+            return False
+        self._stream_room.open(protocol, watch, (ask.interest, authorization), query)
+        return True
 
 
 def _text(value: bytes | None) -> str | None:

@@ -198,7 +198,7 @@ class EdgeProtocol(HttpToolsProtocol):
         answer = self._find_ready()
         if answer is not None:
             self._is_answered = True
-            self._send_ready(answer)
+            self.send_ready(answer)
             return
         self._check_size(sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url))
         check_head(
@@ -249,6 +249,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._head_deadline.stop()
 
+    def parse(self, data: bytes) -> None:
+        """Take `data` as what came, for the parser."""
+        EdgeProtocol.data_received(self, data)
+
     def unpark(self) -> None:
         """Take it back: the answer is complete."""
         self._parked = None
@@ -277,7 +281,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return None
         return ready.answer(decided, self.server_state.default_headers, self.peer)
 
-    def _send_ready(self, answer: bytes) -> None:
+    def send_ready(self, answer: bytes) -> None:
         """Send a whole answer; the timer of idle connections goes on, and looks at when this was."""
         self.transport.write(answer)
         self.server_state.total_requests += 1

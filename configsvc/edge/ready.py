@@ -105,12 +105,25 @@ class ReadyAnswers:
         return decided
 
     def answer(self, decided: Decided, default_headers: RawHeaders, peer: str) -> bytes | None:
-        """Return the whole answer; None when it is not for here.
+        """Return the whole answer, and count it; None when it is not for here.
 
         Args:
             default_headers: That the server adds to every answer; another list when they change.
             peer: Address that the connection comes from.
         """
+        answer = self.render(decided, default_headers)
+        # Last, since who counts a request must answer it; one too many is refused behind the parser.
+        if answer is None or not self.admits(peer, decided.request.authorization):
+            return None
+        self._hot.note_ready(decided.line, decided.status)
+        return answer
+
+    def admits(self, peer: str, authorization: bytes | None) -> bool:
+        """Return whether the rates take a request, and count it if so."""
+        return self._rates is None or self._rates.admits(peer, authorization)
+
+    def render(self, decided: Decided, default_headers: RawHeaders) -> bytes | None:
+        """Return the whole answer; None when it is not for here.  What was asked is counted elsewhere."""
         snapshot = self._newest()
         is_decided = decided.snapshot is snapshot and (
             decided.ends_at_s == NEVER_S or decided.ends_at_s > self._now_s()
@@ -123,10 +136,6 @@ class ReadyAnswers:
         if read is None:
             decided.snapshot = None
             return None
-        # Last, since who counts a request must answer it; one too many is refused behind the parser.
-        if self._rates is not None and not self._rates.admits(peer, decided.request.authorization):
-            return None
-        self._hot.note_ready(decided.line, decided.status)
         if decided.status == 304:
             return self._unchanged + read.known_text
         if decided.is_head:

@@ -163,7 +163,7 @@ def _protocol(
     ready = ReadyAnswers(hot, settings.hot_cache_bytes // KNOWN_REQUESTS_SHARE, rates=counting)
     if not settings.wire:
         return partial(EdgeProtocol, limits=limits, refusals=refusals, ready=ready)
-    parking = None if streams is None else Parking(streams, rates=counting)
+    parking = None if streams is None else Parking(streams, hot, ready)
     return partial(WireProtocol, limits=limits, refusals=refusals, ready=ready, wire=Wire(ready, parking))
 
 

@@ -133,7 +133,7 @@ class WireProtocol(EdgeProtocol):
         is_quiet = self._is_quiet()
         answer = self._find(data, self.server_state.default_headers, self.peer) if is_quiet else None
         if answer is not None:
-            self._send_ready(answer)
+            self.send_ready(answer)
         elif not (is_quiet and self._park(data, self)):
             super().data_received(data)
 

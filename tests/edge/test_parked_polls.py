@@ -1,0 +1,94 @@
+"""Reads that wait on parked connections, beyond what `test_polls` holds them to."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from configsvc.settings import Settings
+from tests.access.book import Book
+from tests.edge.running import connect, read_to_end, split_answers
+from tests.edge.test_parking import read_until, served
+
+ONE = "/api/v1/configs/a"
+CLOSE = f"GET {ONE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+
+
+def poll(tag: str, seconds: int = 60) -> bytes:
+    return f"GET {ONE}?wait={seconds} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n".encode()
+
+
+def tag_of(port: int) -> str:
+    with connect(port) as connection:
+        connection.sendall(CLOSE)
+        (answer,) = split_answers(read_to_end(connection))
+        return answer.headers["etag"]
+
+
+def waiting(port: int, tag: str, count: int) -> list[socket.socket]:
+    connections = [connect(port) for _ in range(count)]
+    for connection in connections:
+        connection.sendall(poll(tag))
+    return connections
+
+
+@pytest.fixture
+def book() -> Book:
+    book = Book()
+    book.put("a.json", b'{"n": 0}\n')
+    return book
+
+
+def test_many_are_answered_from_one_answer_that_is_made_once(book: Book) -> None:
+    with served(book, Settings(open=True)) as (port, streams):
+        connections = waiting(port, tag_of(port), 20)
+        while streams.hub.waiting < 20:
+            pass
+        assert len(streams.hub.index) == 1
+        book.put("a.json", b'{"n": 1}\n')
+        book.access.refresh()
+        for connection in connections:
+            assert read_until(connection, b'{"n": 1}\n').startswith(b"HTTP/1.1 200 OK\r\n")
+            connection.sendall(CLOSE)  # the connection goes on
+            assert [each.status for each in split_answers(read_to_end(connection))] == [200]
+            connection.close()
+        assert streams.hub.waiting == 0
+
+
+@pytest.mark.parametrize("change", [b'{"n": 2}\n', None], ids=["put", "delete"])
+def test_what_came_behind_a_wait_is_answered_after_it(book: Book, change: bytes | None) -> None:
+    with served(book, Settings(open=True)) as (port, streams), connect(port) as connection:
+        connection.sendall(poll(tag_of(port)))
+        while not streams.hub.waiting:
+            pass
+        connection.sendall(CLOSE)
+        book.put("a.json", change)
+        statuses = [each.status for each in split_answers(read_to_end(connection))]
+    assert statuses == ([404, 404] if change is None else [200, 200])
+
+
+def test_clients_that_hang_up_wait_no_longer(book: Book) -> None:
+    with served(book, Settings(open=True)) as (port, streams):
+        connections = waiting(port, tag_of(port), 5)
+        while streams.hub.waiting < 5:
+            pass
+        for connection in connections:
+            connection.close()
+        while streams.hub.waiting:
+            pass
+        assert len(streams.hub.index) == 0
+        book.put("a.json", b"{}\n")
+        assert tag_of(port).startswith('"1-')
+
+
+@pytest.mark.slow
+def test_a_wait_in_vain_ends_with_304_and_the_connection_goes_on(book: Book) -> None:
+    with served(book, Settings(open=True)) as (port, streams), connect(port) as connection:
+        connection.sendall(poll(tag_of(port), 1))
+        data = read_until(connection, b"\r\n\r\n")
+        assert data.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+        while streams.hub.waiting:
+            pass
+        connection.sendall(CLOSE)
+        assert [each.status for each in split_answers(read_to_end(connection))] == [200]
