@@ -32,7 +32,7 @@ MEANINGS = {
     2: "a wrong option, setting, name or document",
     3: "no such service or version",
     4: "the state forbids it",
-    5: "not possible now; try again later",
+    5: "not possible now, try again later",
     6: "the repository cannot be used as it is",
     7: "the principal may not do that",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from configsvc.settings import Settings
 from tests.cli.conftest import On
 from tests.cli.places import At
 from tests.cli.running.programs import configsvc, lines, wait_until
+from tests.end_to_end.serving import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -221,3 +224,41 @@ def test_a_version_that_cannot_be_given_is_passed_over(at: At, tmp_path: Path) -
             assert "version 1 is not taken" in process.stderr.readline()
             put("exec/clash", {"n": 3})
             wait_until(lambda: lines(tmp_path / "log") == ["1", "3"], process)
+
+
+TAKES_THE_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # who started the tests may have it ignored
+os.execv(sys.executable, [sys.executable, "-m", "configsvc.cli", *sys.argv[1:]])
+"""
+COUNTS_INTERRUPTS = """
+import signal, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+print("up", flush=True)
+while not seen:
+    signal.pause()
+time.sleep(0.3)  # another one would come by then
+sys.exit(40 + len(seen))
+"""
+
+
+def test_what_the_terminal_tells_both_is_not_told_twice(on: On, tmp_path: Path) -> None:
+    on("put", "exec/terminal", stdin="{}")
+    ours, theirs = pty.openpty()
+    program = ("exec", *on.at.options, "exec/terminal", "--", sys.executable, "-c", COUNTS_INTERRUPTS)
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKES_THE_TERMINAL, *program],
+        stdin=theirs,
+        stdout=theirs,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"up" not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, b"\x03")
+        assert process.wait(20) == 41
+    os.close(ours)
