@@ -10,6 +10,8 @@ import pytest
 from configsvc.assembly import open_instance
 from configsvc.cli.target.choosing import Where, open_target
 from configsvc.cli.target.tokens import read_token_file
+from configsvc.cli.target.url import UrlTarget
+from configsvc.client import Request
 from configsvc.core.errors import RepositoryLocked, SettingInvalid
 from configsvc.settings import Settings
 
@@ -65,6 +67,20 @@ def test_an_option_wins_over_variables_and_they_over_the_default_profile(
     environ: dict[str, str], where: Where, variables: dict[str, str], expected: str
 ) -> None:
     assert place(where, environ | variables) == expected
+
+
+def test_a_profile_is_sent_no_token_but_its_own(environ: dict[str, str]) -> None:
+    def credential(where: Where) -> str | None:
+        target = open_target(where, environ | {"CONFIGSVC_TOKEN": "of-the-variable"})
+        assert isinstance(target, UrlTarget)
+        sent = target._exchange.dressed(Request("GET", "/")).headers.get("Authorization")
+        target.close()
+        return sent
+
+    assert credential(Where(url=A)) == "Bearer of-the-variable"
+    assert credential(Where(profile="usual")) is None
+    assert credential(Where()) is None
+    assert credential(Where(profile="secret")) == "Bearer cfg_of-the-file"
 
 
 def test_where_nothing_is_named_it_is_told_how_to(tmp_path: Path) -> None:
