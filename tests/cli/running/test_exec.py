@@ -130,9 +130,9 @@ def test_a_program_gets_its_variables_and_its_exit_code_is_told(on: On, tmp_path
 
 
 def test_a_document_sets_no_variable_without_the_prefix(on: On, tmp_path: Path) -> None:
-    on("put", "exec/sly", stdin="PATH: /sly\nLD_PRELOAD: /sly\nCONFIGSVC_EXEC_VERSION: 9\n")
+    on("put", "exec/paths", stdin="PATH: /sly\nLD_PRELOAD: /sly\nCONFIGSVC_EXEC_VERSION: 9\n")
     out = tmp_path / "out"
-    assert on("exec", "exec/sly", "--", "sh", "-c", f"env > {out}") == 0
+    assert on("exec", "exec/paths", "--", "sh", "-c", f"env > {out}") == 0
     told = out.read_text().splitlines()
     assert {line for line in told if "/sly" in line} == {"CONFIG_PATH=/sly", "CONFIG_LD_PRELOAD=/sly"}
     assert "CONFIGSVC_EXEC_VERSION=0" in told
