@@ -135,8 +135,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections; any call after that raises ClientClosed, live configs stay as they are."""
+        self._exchange.close()  # first, so that no live config is made any more
         await self._live.close()
-        self._exchange.close()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 from configsvc.client import calls, principals
 from configsvc.client.calls import Call
@@ -14,10 +15,12 @@ from configsvc.client.exchange import Came, Exchange, Send, Step
 from configsvc.client.failures import ClientClosed, NoAnswer
 from configsvc.client.forking import renew_after_fork
 from configsvc.client.live.config import LiveConfig
-from configsvc.client.live.configs import LiveConfigs
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import Timeouts, Transport
+
+if TYPE_CHECKING:
+    from configsvc.client.live.configs import LiveConfigs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +61,9 @@ class Client:
         urls = [base_url] if isinstance(base_url, str) else base_url
         self._exchange = Exchange(Endpoints(urls), retries or Retries(), token)
         self._transport = transport or _default_transport(timeouts or Timeouts())
-        self._live = LiveConfigs(self._exchange, self._transport, live or LiveOptions(), self._run_with)
+        self._live_options = live or LiveOptions()
+        self._live: LiveConfigs | None = None
+        self._lock = threading.Lock()  # guards the first use of the field above
         renew_after_fork(self)
 
     server_info = _blocking(calls.server_info)
@@ -122,7 +127,7 @@ class Client:
         """
         if self._exchange.is_closed:
             raise ClientClosed("client: closed (expected: open)")
-        return self._live.make(service, bind, default)
+        return self._lives().make(service, bind, default)
 
     @property
     def min_revision(self) -> int:
@@ -149,21 +154,35 @@ class Client:
 
     def close(self) -> None:
         """Close the connections; any call after that raises ClientClosed, live configs stay as they are."""
-        self._live.close()
-        self._exchange.close()
+        self._exchange.close()  # first, so that no live config is made any more
+        with self._lock:
+            live = self._live
+        if live is not None:
+            live.close()
         self._transport.close()
 
     def renew(self) -> None:
         """Begin anew in a forked process; called by itself there."""
         self._exchange.renew()
         self._transport.renew()
-        self._live.renew()
+        self._lock = threading.Lock()
+        if self._live is not None:
+            self._live.renew()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _lives(self) -> LiveConfigs:
+        with self._lock:
+            if self._live is None:
+                # Who has no live config need not wait until all that is loaded.
+                from configsvc.client.live.configs import LiveConfigs
+
+                self._live = LiveConfigs(self._exchange, self._transport, self._live_options, self._run_with)
+            return self._live
 
     def _take(self, step: Step) -> Came:
         if not isinstance(step, Send):

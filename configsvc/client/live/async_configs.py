@@ -7,6 +7,7 @@ from typing import Any
 
 from configsvc.client.calls import Call
 from configsvc.client.exchange import Exchange
+from configsvc.client.failures import ClientClosed
 from configsvc.client.live.async_config import AsyncLiveConfig
 from configsvc.client.live.binding import binder
 from configsvc.client.live.configs import Bind, Common
@@ -31,6 +32,7 @@ class AsyncLiveConfigs:
         self._transport = transport
         self._run = run
         self._task: LiveTask | None = None
+        self._is_closed = False
 
     async def make(self, service: str, bind: Bind, default: Any) -> AsyncLiveConfig[Any]:
         """Return a config that follows a service; see `AsyncClient.config`."""
@@ -40,12 +42,17 @@ class AsyncLiveConfigs:
         if not self._common.need_not_ask(view):
             try:
                 document = await self._run(self._common.first_call(view.service), self._common.retries)
+            except ClientClosed:
+                book.remove(view)
+                raise
             except ConfigError as error:
                 book.trouble(view.service, error)
             else:
                 book.read(view.service, document)
         if view.source in ("none", "default"):
             self._common.stand_in(view)
+        if self._is_closed:
+            return view
         has_to_wake = book.cover(view.service)
         if self._task is None:
             self._task = LiveTask(self._common.follower, self._transport, self._common.copies)
@@ -55,5 +62,6 @@ class AsyncLiveConfigs:
 
     async def close(self) -> None:
         """Follow nothing any longer."""
+        self._is_closed = True
         if self._task is not None:
             await self._task.close()

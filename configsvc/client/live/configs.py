@@ -11,6 +11,7 @@ from typing import Any
 from configsvc.client import calls
 from configsvc.client.calls import Call
 from configsvc.client.exchange import Exchange
+from configsvc.client.failures import ClientClosed
 from configsvc.client.live.binding import binder
 from configsvc.client.live.book import Book
 from configsvc.client.live.config import LiveConfig, View
@@ -75,7 +76,8 @@ class LiveConfigs:
         self._common = Common(exchange, options)
         self._transport = transport
         self._run = run
-        self._lock = threading.Lock()  # guards the start
+        self._lock = threading.Lock()  # guards the start, and that there is none after the end
+        self._is_closed = False
         self._thread: LiveThread | None = None
 
     def make(self, service: str, bind: Bind, default: Any) -> LiveConfig[Any]:
@@ -86,6 +88,9 @@ class LiveConfigs:
         if not self._common.need_not_ask(view):
             try:
                 document = self._run(self._common.first_call(view.service), self._common.retries)
+            except ClientClosed:
+                book.remove(view)
+                raise
             except ConfigError as error:
                 book.trouble(view.service, error)
             else:
@@ -98,6 +103,7 @@ class LiveConfigs:
     def close(self) -> None:
         """Follow nothing any longer."""
         with self._lock:
+            self._is_closed = True
             thread = self._thread
         if thread is not None:
             thread.close()
@@ -112,6 +118,8 @@ class LiveConfigs:
     def _follow(self, service: str) -> None:
         has_to_wake = self._common.book.cover(service)
         with self._lock:
+            if self._is_closed:
+                return
             if self._thread is None:
                 self._thread = LiveThread(self._common.follower, self._transport, self._common.copies)
             elif has_to_wake:

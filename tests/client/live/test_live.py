@@ -299,6 +299,24 @@ def test_closing_ends_the_thread_and_leaves_the_value(server: FakeServer) -> Non
         client.config("pay/api")
 
 
+def test_a_config_that_is_made_while_the_client_closes_starts_nothing(server: FakeServer) -> None:
+    client = server.client()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slowly(document: object) -> object:
+        asked.set()
+        assert go_on.wait(PATIENCE_S)
+        return document
+
+    maker = threading.Thread(target=client.config, args=["pay/api"], kwargs={"bind": slowly})
+    maker.start()
+    assert asked.wait(PATIENCE_S)
+    client.close()
+    go_on.set()
+    maker.join(PATIENCE_S)
+    assert "configsvc-watch" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_mistakes_are_told_at_once(client: Client) -> None:
     with pytest.raises(NameInvalid):
         client.config("../etc")
