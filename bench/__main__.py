@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import http, memory, propagation, reads, start, watch, writes
+from bench import hot, http, memory, propagation, reads, start, watch, writes
 from bench.machine import facts
 from bench.repositories import Repositories
 from bench.scale import FULL, QUICK, Bench
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Report]] = {
     "writes": writes.measure,
     "http": http.measure,
     "reads": reads.measure,
+    "hot": hot.measure,
     "start": start.measure,
     "memory": memory.measure,
     "watch": watch.measure,

@@ -36,6 +36,7 @@ class Job:
         writes: PATCH services picked at random instead.
         in_turn: Ask each service once, in order, instead of for `seconds`.
         may_break: The server may go away meanwhile.
+        path: Of the read of a service, with {} for its name.
         pause_s: Seconds from an answer to the next request of a client.
     """
 
@@ -49,6 +50,7 @@ class Job:
     in_turn: bool = False
     may_break: bool = False
     pause_s: float = 0.0
+    path: str = "/config?service={}"
 
 
 def start_load(job: Job) -> subprocess.Popen[bytes]:
@@ -111,7 +113,7 @@ class Work:
             body = document(number, self._chance.getrandbits(60))
             return _request("PATCH", f"/config?service={service_name(number)}", body)
         targets = self.job.targets
-        return _request("GET", targets[number] if targets else f"/config?service={service_name(number)}")
+        return _request("GET", targets[number] if targets else self.job.path.format(service_name(number)))
 
     def client_done(self) -> None:
         """Note that one client has nothing more to do."""

@@ -1,0 +1,178 @@
+"""Reads of newest documents beside others who answer 1 KB, in turns: ours with and without the wire."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import statistics
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import peers
+from bench.corpus import SERVICES_A_FOLDER, service_name
+from bench.load import ROOT, Job, run_load
+from bench.scale import Bench
+from bench.server import ServerProcess
+from bench.table import Goal, Report, Table, ms, number
+
+CONNECTIONS = 64
+_PATH = f"/api/v1/configs/{service_name(7)}"
+_UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+_RANDOM = """
+request = function()
+  local n = math.random(0, %d)
+  local folder = math.floor(n / %d)
+  return wrk.format("GET", string.format(
+    "/api/v1/configs/a%%02d/b%%02d/svc-%%06d", math.floor(folder / 25), folder %% 25, n))
+end
+"""
+
+
+@dataclass(slots=True)
+class Reader:
+    """One who is read from.
+
+    Args:
+        options: Of wrk.
+    """
+
+    title: str
+    url: str
+    options: tuple[str, ...] = ()
+    rates: list[float] = field(default_factory=list)
+    p50_ms: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+
+    def read(self, seconds: float) -> None:
+        """Take a turn.
+
+        Raises:
+            RuntimeError: An answer was no success.
+        """
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency"]
+        text = subprocess.run(
+            [*command, *self.options, self.url], capture_output=True, text=True, check=True
+        ).stdout
+        if "Non-2xx" in text:
+            raise RuntimeError(f"{self.title}: {text}")
+        self.rates.append(float(_found(r"Requests/sec:\s+([\d.]+)", text)[1]))
+        for percent, kept in (("50", self.p50_ms), ("99", self.p99_ms)):
+            match = _found(rf"\n\s+{percent}%\s+([\d.]+)(us|ms|s)\n", text)
+            kept.append(float(match[1]) * _UNITS_MS[match[2]])
+
+
+def measure(bench: Bench) -> Report:
+    """Return how many reads a second there are, and how they compare; nothing where wrk is missing."""
+    missing = [program for program in ("wrk", "nginx", "etcd") if not peers.is_there(program)]
+    if "wrk" in missing:
+        bench.say("hot: wrk is not installed; left out")
+        return Report()
+    services = bench.scale.sizes[-1]
+    folder = bench.repositories.folder / "peers"
+    folder.mkdir()
+    with contextlib.ExitStack() as held:
+        readers = _readers(bench, folder, services, missing, held)
+        for round_ in range(bench.scale.rounds + 1):  # the first one warms up
+            for reader in readers:
+                bench.say(f"hot: {reader.title}, round {round_}")
+                reader.read(bench.scale.round_s)
+    table = Table(
+        f"Hot reads, {CONNECTIONS} connections kept open",
+        ("who", "reads/s", "p50 ms", "p99 ms", "x nginx", "p99 x nginx"),
+        notes=(
+            "wrk with one thread, documents of 1 KB; medians of the rounds, and of the ratios in each.",
+            "nginx writes no log; we do.",
+            *([f"Not installed: {', '.join(missing)}."] if missing else []),
+        ),
+    )
+    for reader in readers:
+        table.add(*_cells(reader, readers[0] if "nginx" not in missing else None))
+    is_whole = bench.scale.rounds >= 3 and not missing
+    return Report([table], _goals(readers) if is_whole else [])
+
+
+def _readers(
+    bench: Bench, folder: Path, services: int, missing: list[str], held: contextlib.ExitStack
+) -> list[Reader]:
+    root = bench.repositories.services(services)
+    ours = held.enter_context(ServerProcess(root))
+    url = f"http://127.0.0.1:{ours.port}{_PATH}"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        body = answer.read()
+    few = bench.repositories.services(bench.scale.sizes[0])
+    plain = held.enter_context(ServerProcess(few, "--no-wire"))
+    guarded_root = bench.repositories.services(bench.scale.sizes[0])
+    token = _token(guarded_root)
+    guarded = held.enter_context(ServerProcess(guarded_root))
+    bench.say(f"hot: reading {services} services once")
+    run_load(Job(ours.port, 8, 0.0, services=services, in_turn=True, path="/api/v1/configs/{}"))
+    script = folder / "random.lua"
+    script.write_text(_RANDOM % (services - 1, SERVICES_A_FOLDER), encoding="ascii")
+    dev = held.enter_context(peers.development_server(folder / "development", body))
+    readers = [
+        Reader("configsvc", url),
+        Reader("configsvc --no-wire", f"http://127.0.0.1:{plain.port}{_PATH}"),
+        Reader(
+            "configsvc, with tokens",
+            f"http://127.0.0.1:{guarded.port}{_PATH}",
+            ("-H", f"Authorization: Bearer {token}"),
+        ),
+        Reader(f"configsvc, any of {number(services)}", url, ("-s", str(script))),
+        Reader("Flask's development server", dev),
+    ]
+    if "nginx" not in missing:
+        readers.insert(0, Reader("nginx, a file", held.enter_context(peers.nginx(folder / "nginx", body))))
+    if "etcd" not in missing:
+        address = held.enter_context(peers.etcd(folder / "etcd", body))
+        for kind, is_serializable in (("serializable", True), ("linearizable", False)):
+            lua = peers.etcd_script(folder, is_serializable=is_serializable)
+            readers.append(Reader(f"etcd's JSON gateway, {kind}", address, ("-s", str(lua))))
+    return readers
+
+
+def _token(root: Path) -> str:
+    """Make a principal that may read everything, and return its token."""
+    command = [sys.executable, "-m", "configsvc.cli", "token", "create", "bench", "--role", "admin"]
+    done = subprocess.run(
+        [*command, "--path", "**", "--repo", str(root)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout.split()[-1]
+
+
+def _cells(reader: Reader, nginx: Reader | None) -> tuple[str, ...]:
+    rate, p50, p99 = (statistics.median(each[1:]) for each in (reader.rates, reader.p50_ms, reader.p99_ms))
+    ratios = ("-", "-") if nginx is None else tuple(number(_ratio(reader, nginx, pick)) for pick in _PICKS)
+    return (reader.title, number(rate), ms(p50), ms(p99), *ratios)
+
+
+_PICKS: tuple[Callable[[Reader], list[float]], ...] = (lambda each: each.rates, lambda each: each.p99_ms)
+
+
+def _ratio(one: Reader, other: Reader, pick: Callable[[Reader], list[float]] = _PICKS[0]) -> float:
+    """Return the median of the ratios of each round, since what else goes on comes and goes."""
+    pairs = zip(pick(one)[1:], pick(other)[1:], strict=True)
+    return statistics.median(mine / theirs for mine, theirs in pairs)
+
+
+def _goals(readers: list[Reader]) -> list[Goal]:
+    nginx, ours, plain, guarded, any_, dev, *etcds = readers
+    goals = [
+        Goal.least("hot reads x nginx", _ratio(ours, nginx), 1.0, "x"),
+        Goal.least("hot reads x nginx, --no-wire", _ratio(plain, nginx), 0.4, "x"),
+        Goal.below("hot reads, p99 x nginx's", _ratio(ours, nginx, _PICKS[1]), 1.25, "x"),
+        Goal.least("hot reads with tokens x without", _ratio(guarded, ours), 0.8, "x"),
+        Goal.least("hot reads of any service x of one", _ratio(any_, ours), 0.5, "x"),
+        Goal.least("hot reads x Flask's development server", _ratio(ours, dev), 40.0, "x"),
+    ]
+    return goals + [Goal.least(f"hot reads x {each.title}", _ratio(ours, each), 10.0, "x") for each in etcds]
+
+
+def _found(pattern: str, text: str) -> re.Match[str]:
+    match = re.search(pattern, text)
+    if match is None:
+        raise RuntimeError(f"wrk: said {text!r} (expected: its figures)")
+    return match
