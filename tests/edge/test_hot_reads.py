@@ -58,7 +58,7 @@ class Pair:
     def check(self, request: Request) -> Answer:
         """Return the answer to a request; both give the same, the first time and later."""
         expected = self.ask(self.ports[1], request)
-        for _ in range(3):
+        for _ in range(2):
             assert self.ask(self.ports[0], request) == expected, request
         return expected
 
@@ -127,11 +127,13 @@ HEADERS: tuple[Headers, ...] = (
 
 def filled(headers: Headers, pair: Pair, name: str) -> Headers:
     """Return headers with the tags that the service has now in place of their names."""
+    if not any("{" in value for value in headers.values()):
+        return headers
     tags = {
         kind: dict(pair.ask(pair.ports[1], ("GET", start + name, {}))[1]).get("etag", '"none"')
         for kind, start in (("seed", SEED), ("api", API))
     }
-    return {key: value.format(**tags) if "{" in value else value for key, value in headers.items()}
+    return {key: value.format(**tags) for key, value in headers.items()}
 
 
 @pytest.mark.slow
@@ -171,7 +173,7 @@ def test_plain_reads_are_answered_in_front_of_flask(both: Pair, settings: Settin
         both.check(("HEAD", target, {}))
         assert both.check(("GET", target, {"If-None-Match": tag}))[0] == 304
 
-    assert both.answered == {200: 24, 304: 12}
+    assert both.answered == {200: 16, 304: 8}
     assert both.hot.ready == {200: 20, 304: 12}
 
 
