@@ -17,7 +17,7 @@ from configsvc.api.access_log import PRINCIPAL
 from configsvc.api.problems import http_problem, render
 from configsvc.core.errors import Forbidden, Unauthorized
 from configsvc.core.patterns import EVERYTHING, ONE
-from configsvc.core.principals import ANYONE
+from configsvc.core.principals import ANYONE, Role
 from configsvc.service import ConfigService
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -103,6 +103,19 @@ def require(action: Action, path: str) -> None:
     g.has_asked = True
     principal = admission().principal
     g.access.require(principal, action, path, owner=lambda: _owner(path))
+
+
+def require_writer() -> None:
+    """Raise unless this request may write something, for a body that first says what it is about.
+
+    Raises:
+        Forbidden: It may not.
+    """
+    principal = admission().principal
+    if not any(role >= Role.WRITER for _, role in principal.roles):
+        raise Forbidden(
+            f"body: {principal.name} may write nothing (expected: the role writer on what it changes)"
+        )
 
 
 def may(action: Action, path: str) -> bool:

@@ -18,7 +18,7 @@ from configsvc.api import headers
 from configsvc.api.asks import read_ask
 from configsvc.api.bodies import read_body, read_document
 from configsvc.api.conditional import document_tag_of, is_known, write_precondition
-from configsvc.api.guard import asker, require
+from configsvc.api.guard import asker, require, require_writer
 from configsvc.api.parameters import Query
 from configsvc.api.problems import SEED_PATH, seed_json
 from configsvc.api.seed_versions import VersionMaps
@@ -69,6 +69,8 @@ class SeedApi:
         query = Query(request.query_string, ("service", "message"))
         if query.find("service") is not None:
             require(Action.WRITE, parse_service(query.service()))
+        else:
+            require_writer()
         document = read_document(request, self._body(), self._service)
         name = query.find("service") or _name_in(document)
         require(Action.WRITE, parse_service(name))

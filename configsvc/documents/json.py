@@ -19,9 +19,15 @@ from configsvc.documents.tokens import check_shape, lay_out, pointer_at, walk
 MAX_INTEGER_DIGITS = 4300
 """Python's own limit, here whatever the interpreter was started with: conversion is quadratic."""
 
+MAX_LOCATED_CHARS = 1 << 20
+"""In a longer text the place of a fault is not searched for."""
+MAX_LOCATED_COMMAS = 100_000
+"""Likewise in one of more commas."""
+
 _NO_CONSTANT = "NaN or Infinity (expected: a number that JSON can write)"
 _NUMBER = re.compile(r"-?[0-9]++(\.[0-9]+)?+([eE][-+]?[0-9]+)?+")
 _KINDS: dict[type, str] = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+_SURROGATE_MESSAGE = "lone surrogate (expected: \\u escapes of UTF-16 in pairs)"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -80,7 +86,8 @@ def _load(text: str) -> object:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg}"
-        raise fault_at(message, text, error.pos, pointer_at(text, error.pos)) from error
+        pointer = "" if _is_long(text) else pointer_at(text, error.pos)
+        raise fault_at(message, text, error.pos, pointer) from error
     except _Refused as error:
         raise _find_refused(text, str(error)) from error
     except RecursionError as error:  # max_depth was set beyond what the interpreter can do
@@ -89,6 +96,8 @@ def _load(text: str) -> object:
 
 def _find_refused(text: str, message: str) -> DocumentInvalid:
     """Return the error for the first value of `text` that a hook refused."""
+    if _is_long(text):
+        return fault(message)
     seen: list[set[object]] = []
     for place in walk(text):
         if place.token in ("{", "["):
@@ -106,6 +115,10 @@ def _find_refused(text: str, message: str) -> DocumentInvalid:
     return fault(message)
 
 
+def _is_long(text: str) -> bool:
+    return len(text) > MAX_LOCATED_CHARS or text.count(",") > MAX_LOCATED_COMMAS
+
+
 def _is_text(value: object) -> bool:
     try:
         json.dumps(value, ensure_ascii=False).encode()
@@ -115,10 +128,11 @@ def _is_text(value: object) -> bool:
 
 
 def _check_surrogates(text: str) -> None:
+    if _is_long(text):
+        raise fault(_SURROGATE_MESSAGE)
     for place in walk(text):
         if place.token.startswith('"') and _has_lone_surrogate(place.token):
-            message = "lone surrogate (expected: \\u escapes of UTF-16 in pairs)"
-            raise fault_at(message, text, place.offset, place.pointer)
+            raise fault_at(_SURROGATE_MESSAGE, text, place.offset, place.pointer)
 
 
 def _has_lone_surrogate(token: str) -> bool:

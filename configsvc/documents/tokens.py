@@ -18,6 +18,7 @@ from configsvc.documents.source import fault_at, json_pointer, too_large
 # Every repetition is possessive: without that, a text of backslashes costs sre 60 bytes for each of them.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN = re.compile(rf'{_STRING}|[^\s"\[\]{{}}:,]++|[\[\]{{}}:,]|"', re.DOTALL)
+_BRACKET = re.compile(rf'{_STRING}|[\[\]{{}}]|"', re.DOTALL)
 _LAYOUT = re.compile(rf'({_STRING}|[^\s"\[\]{{}}:,]++|[\[\]{{}}])\s*+([:,]?)', re.DOTALL)
 Path = list[str | int | None]
 """Keys and indexes; None stands for a key that has not come yet."""
@@ -55,7 +56,8 @@ def check_shape(text: str, *, bounds: Bounds, too_many: type[DocumentInvalid] = 
     if openings <= bounds.max_depth and at_most <= bounds.max_nodes:
         return
     depth = nodes = 0
-    for match in _TOKEN.finditer(text):
+    # Where there cannot be too many nodes, only the depth is to be found out.
+    for match in (_BRACKET if at_most <= bounds.max_nodes else _TOKEN).finditer(text):
         step = _STEPS.get(match[0])
         nodes += step is None or step > 0
         depth += step or 0

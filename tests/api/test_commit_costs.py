@@ -62,8 +62,6 @@ def yaml_text(service: str, text: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("who", "last", "status", "code"),
     [
-        ("reader", yaml_put("b", 10), 404, "service-not-found"),
-        ("reader", yaml_put("a/x", 10), 403, "forbidden"),
         ("writer", yaml_put("b", 10), 403, "forbidden"),
         ("writer", yaml_put("c", 10), 404, "service-not-found"),
         ("writer", {"op": "put-schema", "schema": "a/x", "value": {}}, 403, "forbidden"),
@@ -73,10 +71,35 @@ def test_no_document_is_read_for_one_who_may_not_make_every_change(
     client: FlaskClient, service: CountingService, who: str, last: dict[str, object], status: int, code: str
 ) -> None:
     broken = {"op": "put", "service": "a/y", "format": "yaml", "document": "{"}
-    changes = (broken, last) if who == "writer" else (last,)
-    response = commit(client, who, *changes)
+    response = commit(client, who, broken, last)
     assert refusal(response) == (status, code)
-    assert told(response)["details"][0]["index"] == len(changes) - 1
+    assert told(response)["details"][0]["index"] == 1
+    assert service.read == 0
+
+
+@pytest.mark.parametrize("path", [COMMITS, "/config"])
+def test_the_body_of_one_who_may_write_nothing_is_not_read(
+    client: FlaskClient, service: CountingService, path: str
+) -> None:
+    headers = {"Authorization": bearer("reader")}
+    response = client.post(path, data='{"service": "a/x"', content_type=JSON, headers=headers)
+    assert response.status_code == 403
+    assert "may write nothing" in response.text
+    assert service.read == 0
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize("path", ["/api/v1/configs/{}", "/config?service={}"])
+@pytest.mark.parametrize(("name", "status"), [("a/x", 403), ("c", 404)])
+def test_rights_are_asked_before_the_body_of_one_document_is_read(
+    client: FlaskClient, service: CountingService, method: str, path: str, name: str, status: int
+) -> None:
+    method = "POST" if path.startswith("/config") and method == "PUT" else method
+    headers = {"Authorization": bearer("reader")}
+    response = client.open(
+        path.format(name), method=method, data=b"{", content_type="application/yaml", headers=headers
+    )
+    assert response.status_code == status
     assert service.read == 0
 
 

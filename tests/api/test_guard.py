@@ -80,7 +80,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     (f"{ONE}/-/meta", "GET"): READ,
     (f"{ONE}/-/meta", "PATCH"): WRITE,
     (f"{V1}/commits", "GET"): LIST,
-    (f"{V1}/commits", "POST"): WRITE,
+    (f"{V1}/commits", "POST"): WRITE | {"reader elsewhere": 403},  # may write nothing
     (f"{V1}/commits/<service:commit_id>", "GET"): READ,
     (f"{V1}/validate", "POST"): READ,
     (f"{V1}/watch", "GET"): READ,

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from configsvc.core.errors import DocumentInvalid, DocumentTooLarge
 from configsvc.documents.bounds import DEFAULT_BOUNDS as BOUNDS
-from configsvc.documents.json import format_json, parse_any_json, parse_json
+from configsvc.documents.json import (
+    MAX_LOCATED_CHARS,
+    MAX_LOCATED_COMMAS,
+    format_json,
+    parse_any_json,
+    parse_json,
+)
 from configsvc.documents.tokens import pointer_at
 from tests.documents.cases import beside, cases, parse
 
@@ -239,3 +245,28 @@ def test_a_patch_may_have_any_top_level(text: str) -> None:
 def test_any_top_level_is_read_as_strictly(text: str) -> None:
     with pytest.raises(DocumentInvalid):
         parse_any_json(text.encode(), bounds=BOUNDS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [(b'"\\ud800"', "lone surrogate"), (b'{"b":1,"b":2}', "duplicate key"), (b"NaN", "NaN or Infinity")],
+)
+@pytest.mark.parametrize(
+    ("filler", "is_long"),
+    [(b" " * MAX_LOCATED_CHARS, True), (b"0," * MAX_LOCATED_COMMAS, True), (b" ", False)],
+)
+def test_the_place_of_a_fault_in_a_very_long_text_is_not_searched_for(
+    fault: bytes, message: str, filler: bytes, is_long: bool
+) -> None:
+    with pytest.raises(DocumentInvalid, match=message) as caught:
+        parse_json(
+            b'{"a":[' + filler + fault + b",0]}", bounds=replace(BOUNDS, max_bytes=4 << 20, max_nodes=200_000)
+        )
+    assert ("line" in caught.value.details[0]) is not is_long
+
+
+def test_a_bracket_in_a_text_is_no_depth() -> None:
+    texts = ["[" * 100, '"' + "{" * 100, "]" * 100, "\\"]
+    assert parse_json(json.dumps({"a": texts}).encode(), bounds=replace(BOUNDS, max_depth=2))
+    with pytest.raises(DocumentInvalid, match="depth: 3"):
+        parse_json(json.dumps({"a": [*texts, []]}).encode(), bounds=replace(BOUNDS, max_depth=2))

@@ -6,6 +6,7 @@ from flask import Response, request
 
 from configsvc.api.asks import read_ask
 from configsvc.api.conditional import stored_tag
+from configsvc.api.guard import require_writer
 from configsvc.api.parameters import MAX_MESSAGE_CHARS, Query
 from configsvc.api.v1.answers import (
     answer,
@@ -73,6 +74,7 @@ class CommitsApi:
     def post(self) -> Response:
         """Land many changes, all or nothing."""
         query = Query(request.query_string, ("dry_run",))
+        require_writer()
         data, value = read_json((JSON,), _bounds(self._service.bounds), too_many=DocumentTooLarge)
         members = as_members("body", value)
         check_known(members, _MEMBERS)
