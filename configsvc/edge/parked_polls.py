@@ -71,6 +71,13 @@ def read_poll(target: bytes, request: HotRequest, data: bytes) -> Asked | None:
     return Asked(service, int(match[2]), Decided(read, is_head=False), target, data)
 
 
+def find_tag(snapshot: Snapshot, service: str) -> bytes | None:
+    """Return the ETag of a service in the format it is stored in; None when it does not exist."""
+    entry = snapshot.find(service)
+    tag = None if entry is None else stored_tag(entry)
+    return None if tag is None else tag.encode("ascii")
+
+
 class PollRoom:
     """All parked reads that wait.  Used by the event loop only."""
 
@@ -83,19 +90,18 @@ class PollRoom:
 
     def take(self, protocol: EdgeProtocol, asked: Asked) -> bool:
         """Return whether a request waits from now on, or is answered."""
-        request = asked.decided.request
-        entry = self.hot.newest().find(asked.service)
-        tag = None if entry is None else stored_tag(entry)
+        request, group = asked.decided.request, self.groups.get(asked.service)
+        snapshot = self.hot.newest()
+        tag = find_tag(snapshot, asked.service) if group is None else group.tag_at(snapshot)
         if tag is None or not self.hot.admits(request.authorization, asked.service):
             return False
-        if tag.encode("ascii") != request.tag:
+        if tag != request.tag:
             answer = self.ready.answer(asked.decided, protocol.server_state.default_headers, protocol.peer)
             if answer is not None:
                 protocol.send_ready(answer)
             return answer is not None
         if not self.ready.admits(protocol.peer, request.authorization):
             return False
-        group = self.groups.get(asked.service)
         if group is None:
             group = self.groups[asked.service] = Group(self, asked.service)
         poll = ParkedPoll(group, protocol, asked)
@@ -201,9 +207,7 @@ class Group:
     def tag_at(self, snapshot: Snapshot) -> bytes | None:
         """Return the ETag of the service at `snapshot`; None when it does not exist."""
         if self._tag is None or self._tag[0] is not snapshot:
-            entry = snapshot.find(self._service)
-            tag = None if entry is None else stored_tag(entry)
-            self._tag = (snapshot, None if tag is None else tag.encode("ascii"))
+            self._tag = (snapshot, find_tag(snapshot, self._service))
         return self._tag[1]
 
     def wake(self) -> None:

@@ -51,6 +51,12 @@ class Parking:
         self._poll_room = PollRoom(streams.hub, hot, ready)
         self._polls: dict[bytes, Asked | None] = {}
 
+    def take_again(self, protocol: EdgeProtocol, data: bytes) -> bool:
+        """Return whether a request, the bytes of which another one has waited with, waits from now on."""
+        asked = self._polls.get(data)
+        is_full = self._hub.is_draining or self._hub.waiting >= self._hub.most
+        return asked is not None and not is_full and self._poll_room.take(protocol, asked)
+
     def take(self, protocol: EdgeProtocol, target: bytes, sent: WaitHeaders, data: bytes) -> bool:
         """Return whether a request waits from now on.
 

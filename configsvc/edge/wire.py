@@ -70,7 +70,7 @@ class Wire:
         known = self._known.find(data)
         if known is not None:
             return self._ready.answer(known, default_headers, peer)
-        decided = self._read(data)
+        decided = None if may_wait(data) else self._read(data)
         if decided is None:
             return None
         answer = self._ready.answer(decided, default_headers, peer)
@@ -82,6 +82,8 @@ class Wire:
         """Return whether `data` is one whole request that waits from now on, without a task."""
         if self._parking is None or not may_wait(data):
             return False
+        if self._parking.take_again(protocol, data):
+            return True
         words = self._split(data)
         if words is None or words[0] != b"GET":
             return False
