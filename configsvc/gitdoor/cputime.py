@@ -66,7 +66,7 @@ class CpuLimit:
             return ""
         return (
             f"push: its objects take more than {self.seconds} s of the processor to unpack "
-            "(expected: fewer or smaller deltas; try `git -c pack.depth=0 push`, or push in parts)"
+            "(expected: fewer or smaller deltas, or several pushes)"
         )
 
 
