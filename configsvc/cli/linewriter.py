@@ -9,9 +9,9 @@ import time
 from collections import deque
 from typing import Protocol, TextIO, cast
 
-MAX_WAITING_LINES = 10_000
-GATHER_S = 0.02
-"""Seconds that lines are gathered for one write; each write of its own would cost a switch of threads."""
+MAX_WAITING_LINES = 20_000
+GATHER_S = 0.1
+"""Seconds that lines are gathered for one write: each costs the event loop its turn for a moment."""
 
 _STAMP, _DURATION = "\x00", "\x01"  # in a line that is prepared; no formatter lets them through
 _EPOCH_S = 3600.0  # of the record that a line is prepared from
