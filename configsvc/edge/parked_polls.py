@@ -271,8 +271,8 @@ class Ticks:
         self._timer = None
         now = int(self._now() / TICK_S)
         for tick in sorted(tick for tick in self._due if tick <= now):
-            self._hub.wake([each.expire for each in self._due[tick]])
-            del self._due[tick]
+            # Out of it first: who expires drops itself.
+            self._hub.wake([each.expire for each in self._due.pop(tick)])
         self._wait()
 
 

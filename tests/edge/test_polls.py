@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
 
 import pytest
 
+from configsvc.edge.loophub import LoopHub
+from configsvc.edge.parked_polls import ParkedPoll, Ticks
 from configsvc.settings import Settings
 from tests.access.book import Book, bearer
-from tests.edge.running import Answer, ask, connect, get, split_answers
+from tests.edge.running import PATIENCE_S, Answer, ask, connect, get, split_answers
 from tests.edge.test_watches import following, served
 
 ONE = "/api/v1/configs/a/b"
@@ -101,3 +105,29 @@ def test_a_stop_answers_reads_that_wait(book: Book, wire: bool) -> None:
             while ask(port, get("/api/v1/watch?since=9")).status != 503:
                 pass
         assert found.result(20).status == 304
+
+
+def test_all_whose_time_is_up_at_one_time_are_told_and_those_after_them_too() -> None:
+    failures: list[dict[str, object]] = []
+    expired: list[object] = []
+    ticks = Ticks(LoopHub(lambda told: lambda: None, most=10))
+
+    class Poll:
+        def __init__(self, seconds: float) -> None:
+            self.is_over = asyncio.Event()
+            self.tick = ticks.add(cast(ParkedPoll, self), seconds)
+
+        def expire(self) -> None:
+            expired.append(self)
+            self.is_over.set()
+            ticks.drop(cast(ParkedPoll, self), self.tick)
+
+    async def test() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        _, _, last = [Poll(seconds) for seconds in (0.01, 0.01, 0.25)]
+        async with asyncio.timeout(PATIENCE_S):
+            await last.is_over.wait()
+        assert len(expired) == 3
+
+    asyncio.run(test())
+    assert failures == []
