@@ -32,6 +32,11 @@ def command() -> None:
     hashes of its tokens; each of these commands makes one commit.  On a server it takes an admin's token.
     On a repository of this machine it works while the server runs and while it does not, for whoever may
     write its files.  A token that is made is never sent: the server gets its hash.
+
+    \b
+    Example:
+      configsvc token create ops --role admin --path '**' --repo configs
+      configsvc token list --repo configs
     """
 
 
@@ -65,6 +70,10 @@ def create(
 
     The token is not kept anywhere and cannot be shown again.  The first principal has to be an admin:
     --role admin --path '**'.
+
+    \b
+    Example:
+      configsvc token create ops --role admin --path '**' --repo configs
     """
     token = make_token()
     request = {
@@ -92,7 +101,13 @@ def create(
 @_expires
 @target_options
 def rotate(name: str, overlap: float, expires: float | None, where: Where) -> None:
-    """Give the principal NAME another token; the last line printed is the new one."""
+    """Give the principal NAME another token; the last line printed is the new one.
+
+    \b
+    Example:
+      configsvc token create bot --role admin --path '**' --repo configs
+      configsvc token rotate bot --overlap 1 --repo configs
+    """
     token = make_token()
     request = {"act": "rotate", "name": name, "token": _kept(token, expires), "overlap_s": overlap * DAY_S}
     answer = _ask(request, where)
@@ -105,7 +120,14 @@ def rotate(name: str, overlap: float, expires: float | None, where: Where) -> No
 @click.option("--token", "token_id", default="", metavar="ID", help="Only the token with this id, as listed.")
 @target_options
 def revoke(name: str, token_id: str, where: Where) -> None:
-    """Remove the principal NAME, or one of its tokens; it is refused from the next request on."""
+    """Remove the principal NAME, or one of its tokens; it is refused from the next request on.
+
+    \b
+    Example:
+      configsvc token create ops --role admin --path '**' --repo configs
+      configsvc token create bot --role writer --path 'payments/**' --repo configs
+      configsvc token revoke bot --repo configs
+    """
     answer = _ask({"act": "revoke", "name": name, "token_id": token_id}, where)
     what = f"token {token_id} of {name}" if token_id else f"principal {name}"
     click.echo(f"revoked {what} (revision {answer['revision']})")
@@ -114,7 +136,12 @@ def revoke(name: str, token_id: str, where: Where) -> None:
 @command.command("list")
 @target_options
 def list_(where: Where) -> None:
-    """List the principals with their roles and the ids of their tokens."""
+    """List the principals with their roles and the ids of their tokens.
+
+    \b
+    Example:
+      configsvc token list --repo configs
+    """
     principals = _ask({"act": "list"}, where)["principals"]
     assert isinstance(principals, list)
     if not principals:

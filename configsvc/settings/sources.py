@@ -14,6 +14,9 @@ PREFIX = "CONFIGSVC_"
 FILE_VARIABLE = PREFIX + "CONFIG"
 MAX_FILE_BYTES = 1 << 20
 
+# What the command line and programs that it runs read.
+_OF_COMMANDS = frozenset(PREFIX + name for name in ("URL", "TOKEN", "TOKEN_FILE", "PROFILE"))
+_OF_EXEC = PREFIX + "EXEC_"
 # Kubernetes sets these in every pod beside a Service that is called `configsvc`.
 _LINKS = (PREFIX + "SERVICE_", PREFIX + "PORT")
 
@@ -48,8 +51,8 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     They are no error, since other programs of this name read the same
     environment; but a misspelt one should be told.
     """
-    known = {FILE_VARIABLE, *(PREFIX + name.upper() for name in RULES)}
-    ours = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_LINKS))
+    known = {FILE_VARIABLE, *_OF_COMMANDS, *(PREFIX + name.upper() for name in RULES)}
+    ours = (name for name in environ if name.startswith(PREFIX) and not name.startswith((*_LINKS, _OF_EXEC)))
     return sorted(set(ours) - known)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -19,8 +18,6 @@ from configsvc.settings import Settings
 from tests.end_to_end.serving import ROOT, Server, serving
 
 PAGE = ROOT / "docs" / "cli.md"
-WITHOUT_EXAMPLES = re.compile(r"configsvc token\b")
-"""Whose help shows what they do otherwise."""
 TEXT = "# of the payments team\ntimeout_s: 30\nlimits:\n  cpu: 1\n"
 LASTS = ("configsvc serve",)
 """Examples that go on until they are stopped."""
@@ -36,7 +33,7 @@ def examples(name: str) -> list[str]:
     ]
 
 
-NAMES = [name for name, _ in commands() if not WITHOUT_EXAMPLES.match(name)]
+NAMES = [name for name, _ in commands()]
 
 
 def test_the_page_is_what_the_code_says() -> None:

@@ -124,6 +124,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_variable_that_is_no_setting_is_ignored_but_can_be_told() -> None:
     links = {"CONFIGSVC_PORT": "tcp://10.0.0.1:80", "CONFIGSVC_SERVICE_HOST": "10.0.0.1"}
+    links |= {"CONFIGSVC_URL": "http://x", "CONFIGSVC_TOKEN_FILE": "t", "CONFIGSVC_EXEC_VERSION": "3"}
     environ = {"CONFIGSVC_REPOSITORY": "x", "CONFIGSVC_LOG_LEVEL": "info", "CONFIGSVC_CONFIG": "", **links}
     assert load_settings({}, environ) == Settings()
     assert unknown_variables(environ) == ["CONFIGSVC_REPOSITORY"]
