@@ -124,6 +124,7 @@ def test_notify_does_not_wait_for_the_disk(lab: Lab, tree: Watched, started: Cal
     for content in (V1, V2) * 50:
         lab.pretend("nginx.json", content)
         follower.notify(["nginx.json"])
+    eventually(lambda: len(tree.updates) == 1)
     assert not follower.flush(0.01)
     assert len(tree.updates) == 1
     lab.land({"nginx.json": V2})
