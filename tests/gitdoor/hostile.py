@@ -288,6 +288,12 @@ def _ten_thousand(plumber: Plumber) -> str:
     return plumber.files({b"many": ("40000", inner)})
 
 
+def _nine_megabytes(plumber: Plumber) -> str:
+    blob = plumber.blob("x")
+    wide = plumber.tree([(FILE, b"%0200d" % n, blob) for n in range(40_000)])
+    return plumber.files({b"wide": ("40000", wide)})
+
+
 def _tree_bomb(plumber: Plumber) -> str:
     """10^12 files in 13 objects."""
     node = (FILE, plumber.blob("x\n"))
@@ -334,12 +340,7 @@ SIZES = {
     "a blob of 40 MB in a proposal": Case(_file(b"big.bin", b"\0" * (40 << 20)), "bytes", (PROPOSAL,)),
     "a name twice in a folder": Case(_twice, ""),
     "a folder out of order": Case(_unsorted, ""),
-    "a folder of 9 MB": Case(
-        lambda p: p.files(
-            {b"wide": ("40000", p.tree([(FILE, b"%0200d" % n, p.blob("x")) for n in range(40_000)]))}
-        ),
-        "bytes",
-    ),
+    "a folder of 9 MB": Case(_nine_megabytes, "bytes"),
 }
 
 
