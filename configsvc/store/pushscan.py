@@ -21,7 +21,7 @@ from configsvc.store.pushbounds import MAX_CLOCK_LEAD_S, MAX_DEPTH, MAX_NAMES, M
 from configsvc.store.pushtypes import parse_commit, refusal
 from configsvc.store.quarantine import ObjectInfo, Quarantine
 from configsvc.store.treediff import tree_entries
-from configsvc.store.trees import TreeEntry
+from configsvc.store.trees import EMPTY_TREE, TreeEntry
 
 PathProblem = Callable[[str], str | None]
 """Tells why no file may have a path."""
@@ -167,6 +167,9 @@ class Scan:
         if entry.mode not in (FILE, EXECUTABLE, FOLDER):
             what = f", {_KINDS[entry.mode]}" if entry.mode in _KINDS else ""
             return f"mode: {entry.mode:06o}{what} (expected: 100644, a regular file)"
+        if entry.mode == FOLDER and entry.id == EMPTY_TREE.id:
+            # git keeps none; folders of folders without a file would be walked without an end.
+            return "an empty folder (expected: files in it)"
         lowered = name.lower()
         if lowered == b".gitmodules":
             return "not allowed (expected: no submodules)"

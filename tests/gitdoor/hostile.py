@@ -333,7 +333,10 @@ def _unsorted(plumber: Plumber) -> str:
 SIZES = {
     "10,000 files": Case(_ten_thousand, "files"),
     "10^12 files": Case(_tree_bomb, ""),
-    "10^12 folders": Case(_hollow_bomb, ""),
+    "10^12 folders": Case(_hollow_bomb, "an empty folder"),
+    "an empty folder in a proposal": Case(
+        lambda p: p.files({b"hollow": ("40000", p.tree([]))}), "an empty folder", (PROPOSAL,)
+    ),
     "500 folders deep": Case(_deep, "deeper"),
     "500 folders deep in a proposal": Case(_deep, "deeper", (PROPOSAL,)),
     "a blob of 40 MB": Case(_file(b"big.bin", b"\0" * (40 << 20)), "bytes"),
