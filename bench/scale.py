@@ -26,6 +26,7 @@ class Scale:
         restart_services: Services of the repository whose server is killed.
         memory_services: Services of the server whose memory is looked at.
         watchers: Clients that wait at one time.
+        crowd_s: Seconds of reading beside them.
     """
 
     sizes: tuple[int, ...]
@@ -41,6 +42,7 @@ class Scale:
     restart_services: int
     memory_services: int
     watchers: int
+    crowd_s: float
     live_configs: int
     live_commits: int
 
@@ -64,6 +66,7 @@ FULL = Scale(
     restart_services=1_000,
     memory_services=10_000,
     watchers=10_000,
+    crowd_s=15.0,
     live_configs=200,
     live_commits=500,
 )
@@ -81,6 +84,7 @@ QUICK = Scale(
     restart_services=100,
     memory_services=100,
     watchers=50,
+    crowd_s=1.5,
     live_configs=20,
     live_commits=20,
 )

@@ -27,8 +27,8 @@ MOST_LAST_TOLD_MS = 200
 MOST_KB = 12
 MOST_READ_MS = 20
 GOALS_FROM_WATCHERS = 10_000
-_COMMITS = 10
-_READS_S = 15.0
+_COMMIT_EVERY_S = 1.5
+_SETTLING_S = 6.0
 _CONNECTING = 200
 _WAIT_S = 60.0
 _READ_PAUSE_S = 0.005
@@ -113,7 +113,7 @@ def measure(bench: Bench) -> Report:
         with ServerProcess(
             bench.repositories.services(bench.scale.sizes[0]), "--log-level", "warning"
         ) as server:
-            found = uvloop.run(_measure(server, crowd, watchers))
+            found = uvloop.run(_measure(server, crowd, watchers, bench.scale.crowd_s))
         table.add(crowd.title, *found.cells())
         if watchers >= GOALS_FROM_WATCHERS:
             report.goals.extend(found.goals(crowd.title, watchers))
@@ -164,16 +164,16 @@ class Found:
         ]
 
 
-async def _measure(server: ServerProcess, crowd: Crowd, watchers: int) -> Found:
+async def _measure(server: ServerProcess, crowd: Crowd, watchers: int, crowd_s: float) -> Found:
     put = _writer(server.port)
     tag = await asyncio.to_thread(put, 0)
     before = resident_megabytes(server.pid)
     await _gather(server.port, crowd, watchers, tag)
     during = resident_megabytes(server.pid)
     told_ms: list[float] = []
-    job = Job(server.port, 1, _READS_S, targets=(_READ_PATH,), pause_s=_READ_PAUSE_S)
+    job = Job(server.port, 1, crowd_s, targets=(_READ_PATH,), pause_s=_READ_PAUSE_S)
     reads = start_load(job)
-    while len(told_ms) < _COMMITS or reads.poll() is None:
+    while len(told_ms) < crowd_s / _COMMIT_EVERY_S or reads.poll() is None:
         crowd.told = 0
         started_s = time.perf_counter()
         tag = await asyncio.to_thread(put, len(told_ms) + 1)
@@ -189,7 +189,7 @@ async def _measure(server: ServerProcess, crowd: Crowd, watchers: int) -> Found:
     for client in crowd.clients:
         if client.transport is not None:
             client.transport.abort()
-    await asyncio.sleep(6.0)
+    await asyncio.sleep(min(_SETTLING_S, crowd_s))
     after = resident_megabytes(server.pid)
     return Found(told_ms, latencies_ms, before, during, after, watchers)
 
