@@ -59,6 +59,11 @@ class Admission:
     ends_at_s: float = NEVER_S
     token_sha256: str = ""
 
+    @property
+    def asker(self) -> str | None:
+        """On whose behalf what is shared fairly is taken; None where everybody is anyone."""
+        return None if self.principal.name == ANYONE.name else self.principal.name
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:

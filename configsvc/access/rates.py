@@ -15,13 +15,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from configsvc.access.decide import Access, Admission
-from configsvc.core.errors import RateExceeded, Unauthorized
+from configsvc.access.decide import Access
+from configsvc.access.remembered import RememberedAdmissions
+from configsvc.core.errors import RateExceeded
 
 MAX_BUCKETS = 1 << 16
 """Clients that are told apart; who was not heard of for longest is forgotten, and begins anew."""
-MAX_ADMISSIONS = 4096
-"""Credentials whose principal is remembered; all are asked for again when there are more."""
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that tell clients apart: of the rest, each has as many as it likes."""
 
@@ -93,11 +92,10 @@ class RateLimits:
         proxies: Sequence[Network] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._access = access
         self._proxies = tuple(proxies)
         self._by_address = Buckets(per_address, burst_s, now=now) if per_address else None
         self._by_principal = Buckets(per_principal, burst_s, now=now) if per_principal else None
-        self._admissions: dict[str | None, Admission] = {}
+        self._admissions = RememberedAdmissions(access)
 
     @property
     def is_limiting(self) -> bool:
@@ -123,7 +121,7 @@ class RateLimits:
                 break
         return client
 
-    def check(self, address: str, authorization: str | None) -> None:
+    def check(self, address: str, authorization: bytes | str | None) -> None:
         """Count a request.
 
         Args:
@@ -143,7 +141,7 @@ class RateLimits:
     def admits(self, address: str, authorization: bytes | None) -> bool:
         """Return whether `check` takes a request, and count it if so."""
         try:
-            self.check(address, None if authorization is None else authorization.decode("latin-1"))
+            self.check(address, authorization)
         except RateExceeded:
             return False
         return True
@@ -157,20 +155,10 @@ class RateLimits:
             error.retry_after_s = math.ceil(wait_s)
             raise error
 
-    def _principal(self, authorization: str | None) -> str:
-        """Return the name of who asks; empty for nobody, who is told elsewhere."""
-        admission = self._admissions.get(authorization)
-        if admission is None or not self._access.is_current(admission):
-            try:
-                admission = self._access.admit(authorization)
-            except Unauthorized:
-                return ""
-            if not admission.token_sha256:
-                return ""  # there are no principals: whatever was sent is not worth remembering
-            if len(self._admissions) >= MAX_ADMISSIONS:
-                self._admissions.clear()
-            self._admissions[authorization] = admission
-        return admission.principal.name
+    def _principal(self, authorization: bytes | str | None) -> str:
+        """Return the name of who asks; empty for nobody, who is told elsewhere, and where there are none."""
+        admission = self._admissions.find(authorization)
+        return "" if admission is None or not admission.token_sha256 else admission.principal.name
 
     def _is_proxy(self, address: str) -> bool:
         parsed = _parsed(address)

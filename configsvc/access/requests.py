@@ -75,7 +75,6 @@ def rotate(book: PrincipalBook, request: Mapping[str, object]) -> Outcome:
         RequestInvalid: The request is malformed.
         ConfigError: See `PrincipalBook.rotate`.
     """
-    overlap_s = request.get("overlap_s")
     token, overlap_s = _token(request), _overlap_s(request.get("overlap_s"))
     return book.rotate(_text(request, "name"), token, overlap_s=overlap_s)
 

@@ -17,7 +17,6 @@ from configsvc.api.access_log import PRINCIPAL
 from configsvc.api.problems import http_problem, render
 from configsvc.core.errors import Forbidden, Unauthorized
 from configsvc.core.patterns import EVERYTHING, ONE
-from configsvc.core.principals import ANYONE, Role
 from configsvc.service import ConfigService
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -112,7 +111,7 @@ def require_writer() -> None:
         Forbidden: It may not.
     """
     principal = admission().principal
-    if not any(role >= Role.WRITER for _, role in principal.roles):
+    if not g.access.may_somewhere(principal, Action.WRITE):
         raise Forbidden(
             f"body: {principal.name} may write nothing (expected: the role writer on what it changes)"
         )
@@ -139,8 +138,7 @@ def comparing() -> Iterator[None]:
 
 def asker() -> str | None:
     """Return on whose behalf a request takes what is shared fairly; None where everybody is anyone."""
-    name = admission().principal.name
-    return None if name == ANYONE.name else name
+    return admission().asker
 
 
 def require_somewhere(action: Action) -> None:

@@ -142,9 +142,7 @@ class Ask:
     @property
     def asker(self) -> str | None:
         """Who takes what is shared fairly; None where nobody in particular asks."""
-        if self.admission is None or self.admission.principal.name == ANONYMOUS.name:
-            return None
-        return self.admission.principal.name
+        return None if self.admission is None else self.admission.asker
 
 
 PLAIN = Ask()

@@ -32,7 +32,7 @@ from configsvc.service.changes import PLAIN, Ask, Change
 from configsvc.service.conflicts import explain
 from configsvc.service.editions import Editor, FingerprintCache, LocalEditor, stored_value
 from configsvc.service.effects import known_meta, read_meta
-from configsvc.service.landing import land
+from configsvc.service.landing import PatientPlan, land
 from configsvc.service.planning import Grounds, Planner
 from configsvc.service.staging import Staged
 from configsvc.service.turns import Turns
@@ -248,15 +248,7 @@ class ConfigService:
             with asking(ask.asker):
                 if ask.dry_run:
                     return self._preview(planner)
-                outcome = land(
-                    self._store,
-                    planner.plan,
-                    ask.author,
-                    ask.request_id,
-                    digest_of(changes),
-                    turns=self.turns,
-                    tracer=self._tracer,
-                )
+                outcome = self._land(planner.plan, ask, digest_of(changes))
         except PreconditionFailed as error:
             explain(error, changes, self._store.snapshot())
             raise
@@ -286,12 +278,16 @@ class ConfigService:
             made = plan(view)
             return made if ask.commit_message is None else replace(made, message=ask.commit_message)
 
-        snapshot = self._store.snapshot()
         if ask.dry_run:
+            snapshot = self._store.snapshot()
             return _previewed(snapshot, allowed(snapshot, True).edits, ())
-        digest = hashlib.sha256(asked.encode()).hexdigest()
-        outcome = land(self._store, allowed, ask.author, ask.request_id, digest)
+        outcome = self._land(allowed, ask, hashlib.sha256(asked.encode()).hexdigest())
         return Receipt(outcome, self._store.snapshot())
+
+    def _land(self, plan: PatientPlan, ask: Ask, digest: str) -> Outcome:
+        return land(
+            self._store, plan, ask.author, ask.request_id, digest, turns=self.turns, tracer=self._tracer
+        )
 
     def _preview(self, planner: Planner) -> Receipt:
         snapshot = self._store.snapshot()

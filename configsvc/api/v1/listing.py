@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from flask import Response, request
@@ -29,6 +30,33 @@ def page_size(query: Query) -> int:
     return query.integer("limit", 1, MAX_LIMIT) or DEFAULT_LIMIT
 
 
+class NamePage:
+    """Which page of a list of names is asked for.
+
+    Args:
+        kind: Of the list, for its cursors.
+        query: `limit` and `cursor` are read from it.
+
+    Raises:
+        RequestInvalid: One of them is none.
+    """
+
+    def __init__(self, kind: str, query: Query) -> None:
+        self._kind = kind
+        self._limit = page_size(query)
+        self.after = read_name(kind, query.find("cursor"))
+
+    def take(self, names: Iterable[str]) -> tuple[list[str], str | None]:
+        """Return the names on the page, and the cursor to the next page; None at the end.
+
+        Args:
+            names: Those that come after `after`, sorted.
+        """
+        found = list(islice(names, self._limit + 1))
+        is_last = len(found) <= self._limit
+        return found[: self._limit], None if is_last else make_cursor(self._kind, found[self._limit - 1])
+
+
 class ListingApi:
     """The list of services."""
 
@@ -38,12 +66,11 @@ class ListingApi:
     def get(self) -> Response:
         """Answer a page of services, in the order of their names."""
         query = Query(request.query_string, ("prefix", "limit", "cursor"))
-        limit, after = page_size(query), read_name(_KIND, query.find("cursor"))
+        page = NamePage(_KIND, query)
         snapshot = self._service.snapshot()
-        services = snapshot.services(_prefix(query), after)
-        names = list(islice(services if sees_everything() else filter(sees, services), limit + 1))
-        following = make_cursor(_KIND, names[limit - 1]) if len(names) > limit else None
-        entries = (snapshot.find(name) for name in names[:limit])
+        services = snapshot.services(_prefix(query), page.after)
+        names, following = page.take(services if sees_everything() else filter(sees, services))
+        entries = map(snapshot.find, names)
         items = [self._item(snapshot, entry) for entry in entries if entry is not None]
         body = page_of({"revision": snapshot.revision}, items, following)
         return read_answer(body, JSON, snapshot.revision)

@@ -7,7 +7,6 @@ proxy on the way has it.
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
 
 from flask import Response, request
@@ -21,8 +20,7 @@ from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, page_of, previewed, read_answer, to_json
 from configsvc.api.v1.bodies import as_members, check_known, needed, read_members, text_member
-from configsvc.api.v1.cursors import make_cursor, read_name
-from configsvc.api.v1.listing import page_size
+from configsvc.api.v1.listing import NamePage
 from configsvc.api.v1.negotiation import JSON, choose
 from configsvc.api.v1.paths import PREFIX
 from configsvc.core.changes import Outcome, Plan
@@ -52,14 +50,10 @@ class PrincipalsApi:
     def list_principals(self) -> Response:
         """Answer a page of principals, in the order of their names."""
         require(Action.ADMINISTER, EVERYTHING)
-        query = Query(request.query_string, ("limit", "cursor"))
-        limit, after = page_size(query), read_name(_KIND, query.find("cursor"))
+        page = NamePage(_KIND, Query(request.query_string, ("limit", "cursor")))
         snapshot = self._service.snapshot()
-        names = principal_names(snapshot)
-        start = bisect_right(names, after)
-        page = names[start : start + limit]
-        following = make_cursor(_KIND, page[-1]) if start + limit < len(names) else None
-        items = [requests.shown(snapshot, name) for name in page]
+        names, following = page.take(name for name in principal_names(snapshot) if name > page.after)
+        items = [requests.shown(snapshot, name) for name in names]
         return read_answer(
             page_of({"revision": snapshot.revision}, items, following), JSON, snapshot.revision
         )

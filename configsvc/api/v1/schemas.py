@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from flask import Response, request
 
 from configsvc.access.decide import Action
@@ -14,8 +12,7 @@ from configsvc.api.guard import require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.answers import answer, page_of, previewed, read_answer, to_json
 from configsvc.api.v1.bodies import media_type_of
-from configsvc.api.v1.cursors import make_cursor, read_name
-from configsvc.api.v1.listing import page_size
+from configsvc.api.v1.listing import NamePage
 from configsvc.api.v1.negotiation import JSON, SCHEMA, choose
 from configsvc.api.v1.schema_names import DEFAULT, schema_name, schema_path
 from configsvc.api.v1.sight import sees, sees_everything
@@ -40,14 +37,11 @@ class SchemasApi:
 
     def list_schemas(self) -> Response:
         """Answer a page of schemas, in the order of their paths."""
-        query = Query(request.query_string, ("limit", "cursor"))
-        limit, after = page_size(query), read_name(_KIND, query.find("cursor"))
+        page = NamePage(_KIND, Query(request.query_string, ("limit", "cursor")))
         snapshot = self._service.snapshot()
         all_paths, is_whole = self._service.schema_paths(snapshot), sees_everything()
-        paths = [path for path in all_paths if is_whole or sees(schema_scope(path))]
-        start = bisect_right(paths, after)
-        shown = paths[start : start + limit]
-        following = make_cursor(_KIND, shown[-1]) if start + limit < len(paths) else None
+        paths = (path for path in all_paths if path > page.after and (is_whole or sees(schema_scope(path))))
+        shown, following = page.take(paths)
         items = [_item(snapshot, path) for path in shown]
         body = page_of({"revision": snapshot.revision}, items, following)
         return read_answer(body, JSON, snapshot.revision)
