@@ -15,7 +15,7 @@ from configsvc.cli.options import opened, target_options
 from configsvc.cli.target.choosing import Where
 from configsvc.cli.target.protocol import Target
 from configsvc.cli.target.url import UrlTarget
-from configsvc.client import Client, Principal, PrincipalWritten
+from configsvc.client import Principal, PrincipalWritten
 from configsvc.core.principals import ROLES, format_time, parse_time
 
 TEXTS = ("description", "email", "unix_user")
@@ -180,17 +180,17 @@ def _ask(request: Mapping[str, Any], where: Where) -> Mapping[str, Any]:
         return _ask_repository(target, request)
 
 
-def _ask_server(client: Client, request: Mapping[str, Any]) -> Mapping[str, Any]:
+def _ask_server(client: UrlTarget, request: Mapping[str, Any]) -> Mapping[str, Any]:
     name, token = request.get("name", ""), request.get("token", {})
     match request["act"]:
         case "create":
-            texts: dict[str, Any] = {
-                key: request[key] or None for key in ("description", "email", "unix_user")
-            }
-            changed = client.create_principal(name, request["roles"], _hash(token), **_dates(token), **texts)
+            texts: dict[str, Any] = {key: request[key] or None for key in TEXTS}
+            changed = client.create_principal(
+                name, request["roles"], token["sha256"], **_dates(token), **texts
+            )
         case "rotate":
             overlap_s = request["overlap_s"]
-            changed = client.rotate_token(name, _hash(token), overlap_s=overlap_s, **_dates(token))
+            changed = client.rotate_token(name, token["sha256"], overlap_s=overlap_s, **_dates(token))
         case "revoke" if request["token_id"]:
             changed = client.revoke_token(name, request["token_id"])
         case "revoke":
@@ -201,14 +201,9 @@ def _ask_server(client: Client, request: Mapping[str, Any]) -> Mapping[str, Any]
     return asdict(changed)
 
 
-def _all(client: Client) -> Iterator[Principal]:
-    cursor = None
-    while True:
-        page = client.list_principals(cursor=cursor)
+def _all(target: UrlTarget) -> Iterator[Principal]:
+    for page in target.pages(lambda cursor: target.list_principals(cursor=cursor)):
         yield from page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def _as_members(principal: Principal) -> dict[str, Any]:
@@ -217,10 +212,6 @@ def _as_members(principal: Principal) -> dict[str, Any]:
     if not principal.problem:
         members.pop("problem")
     return members
-
-
-def _hash(token: Mapping[str, str]) -> str:
-    return token["sha256"]
 
 
 def _dates(token: Mapping[str, str]) -> dict[str, Any]:

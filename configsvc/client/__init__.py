@@ -1,7 +1,7 @@
 """A client of the HTTP API: typed calls, retries, several servers, reads of one's own writes, live configs.
 
 Imports `configsvc.core` and nothing else of the project; httpx is loaded when
-the first client is made, asyncio when the asynchronous one is asked for.
+the first client is made, asyncio when the asynchronous one is asked for, live configs when the first is made.
 """
 
 from importlib import import_module
@@ -16,7 +16,6 @@ from configsvc.client.failures import (
     NotReady,
     Refused,
 )
-from configsvc.client.live.config import Change, LiveConfig, Status
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.messages import Answer, Request
 from configsvc.client.results import (
@@ -52,6 +51,7 @@ from configsvc.client.transport import AsyncStream, AsyncTransport, Stream, Time
 if TYPE_CHECKING:
     from configsvc.client.async_client import AsyncClient
     from configsvc.client.live.async_config import AsyncLiveConfig
+    from configsvc.client.live.config import Change, LiveConfig, Status
 
 __all__ = [
     "Answer",
@@ -105,6 +105,9 @@ __all__ = [
 _LATER = {
     "AsyncClient": "configsvc.client.async_client",
     "AsyncLiveConfig": "configsvc.client.live.async_config",
+    "Change": "configsvc.client.live.config",
+    "LiveConfig": "configsvc.client.live.config",
+    "Status": "configsvc.client.live.config",
 }
 
 

@@ -11,7 +11,7 @@ from configsvc.client import calls, principals
 from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
-from configsvc.client.failures import ClientClosed, NoAnswer
+from configsvc.client.failures import NoAnswer
 from configsvc.client.live.async_config import AsyncLiveConfig
 from configsvc.client.live.async_configs import AsyncLiveConfigs
 from configsvc.client.live.options import LiveOptions
@@ -105,8 +105,7 @@ class AsyncClient:
 
         All configs of a client are followed by one task over one connection.
         """
-        if self._exchange.is_closed:
-            raise ClientClosed("client: closed (expected: open)")
+        self._exchange.check_open()
         return await self._live.make(service, bind, default)
 
     @property

@@ -12,14 +12,14 @@ from configsvc.client import calls, principals
 from configsvc.client.calls import Call
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Came, Exchange, Send, Step
-from configsvc.client.failures import ClientClosed, NoAnswer
+from configsvc.client.failures import NoAnswer
 from configsvc.client.forking import renew_after_fork
-from configsvc.client.live.config import LiveConfig
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import Timeouts, Transport
 
 if TYPE_CHECKING:
+    from configsvc.client.live.config import LiveConfig
     from configsvc.client.live.configs import LiveConfigs
 
 P = ParamSpec("P")
@@ -125,8 +125,7 @@ class Client:
             TypeError: `bind` is no type that a document can have.
             ClientClosed: The client was closed before.
         """
-        if self._exchange.is_closed:
-            raise ClientClosed("client: closed (expected: open)")
+        self._exchange.check_open()
         return self._lives().make(service, bind, default)
 
     @property

@@ -6,7 +6,7 @@ came of it; a blocking driver and an asynchronous one run the same generator.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
@@ -61,10 +61,10 @@ class Exchange:
         """Revision of this client's last write; no older state is read any more."""
         return self._min_revision
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether all calls are refused."""
-        return self._is_closed
+    def check_open(self) -> None:
+        """Raise ClientClosed after `close`."""
+        if self._is_closed:
+            raise ClientClosed("client: closed (expected: open)")
 
     def close(self) -> None:
         """Refuse all further calls."""
@@ -113,7 +113,7 @@ class Exchange:
         """Return a request with what all of this client have: credential, request id, least revision."""
         headers, params = {**request.headers, **self._auth}, dict(request.params)
         if request.is_write:
-            headers["Config-Request-Id"] = secrets.token_hex(16)
+            headers["Config-Request-Id"] = os.urandom(16).hex()
         if request.takes_min_revision and self._min_revision:
             wanted = max(self._min_revision, int(str(params.get("min_revision", "0"))))
             params["min_revision"] = str(wanted)

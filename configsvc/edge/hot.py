@@ -56,11 +56,6 @@ class HotRead:
         return text + len(self.service) + BYTES_BESIDE_TEXT
 
     @property
-    def body(self) -> bytes:
-        """The body alone."""
-        return self.text[self.body_start :]
-
-    @property
     def body_size(self) -> int:
         """Bytes of the body."""
         return len(self.text) - self.body_start

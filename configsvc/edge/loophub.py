@@ -44,6 +44,11 @@ class LoopHub:
         """How many wait."""
         return len(self.index) + self.sharing
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody more may wait: as many do as may, or it ends."""
+        return self.is_draining or self.waiting >= self.most
+
     def start(self) -> None:
         """Hear of what is published, on the loop that runs."""
         if self._loop is None:

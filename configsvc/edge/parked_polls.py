@@ -113,20 +113,15 @@ class PollRoom:
 class ParkedPoll:
     """One client."""
 
-    __slots__ = ("_group", "_protocol", "_started_s", "_tick", "asked", "is_gone")
+    __slots__ = ("_group", "_started_s", "_tick", "asked", "is_gone", "protocol")
 
     def __init__(self, group: Group, protocol: EdgeProtocol, asked: Asked) -> None:
         self.asked = asked
         self.is_gone = False
         self._group = group
-        self._protocol = protocol
+        self.protocol = protocol
         self._started_s = time.perf_counter()
         self._tick = group.room.ticks.add(self, jittered(asked.seconds))
-
-    @property
-    def protocol(self) -> EdgeProtocol:
-        """Its connection."""
-        return self._protocol
 
     def look(self) -> None:
         """Answer if there is something new."""
@@ -160,20 +155,20 @@ class ParkedPoll:
     def _answer(self, otherwise: bytes) -> None:
         """Send what is ready, else hand on the request `otherwise`."""
         decided, room = self.asked.decided, self._group.room
-        answer = room.ready.render(decided, self._protocol.server_state.default_headers)
+        answer = room.ready.render(decided, self.protocol.server_state.default_headers)
         if answer is None:
             self._hand_on(otherwise)
             return
-        self._protocol.transport.write(answer)
+        self.protocol.transport.write(answer)
         line = self.asked.lines[decided.status]
         room.hot.note_ready(line, decided.status, time.perf_counter() - self._started_s)
         self.leave()
-        self._protocol.unpark()
+        self.protocol.unpark()
 
     def _hand_on(self, data: bytes) -> None:
         self.leave()
-        self._protocol.unpark()
-        self._protocol.parse(data)
+        self.protocol.unpark()
+        self.protocol.parse(data)
 
 
 class Group:

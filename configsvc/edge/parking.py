@@ -26,7 +26,7 @@ _WATCH_LINE = b"GET " + _WATCH
 
 @dataclass(frozen=True, slots=True)
 class WaitHeaders:
-    """What the answer to a request that waits depends on, beside its target."""
+    """What the answer to a request depends on, beside its target; see `HotRequest`."""
 
     host: bytes
     authorization: bytes | None
@@ -54,8 +54,7 @@ class Parking:
     def take_again(self, protocol: EdgeProtocol, data: bytes) -> bool:
         """Return whether a request, the bytes of which another one has waited with, waits from now on."""
         asked = self._polls.get(data)
-        is_full = self._hub.is_draining or self._hub.waiting >= self._hub.most
-        return asked is not None and not is_full and self._poll_room.take(protocol, asked)
+        return asked is not None and not self._hub.is_full and self._poll_room.take(protocol, asked)
 
     def take(self, protocol: EdgeProtocol, target: bytes, sent: WaitHeaders, data: bytes) -> bool:
         """Return whether a request waits from now on.
@@ -64,8 +63,7 @@ class Parking:
             data: All of it.
         """
         path, _, query = target.partition(b"?")
-        is_full = self._hub.is_draining or self._hub.waiting >= self._hub.most
-        if is_full or find_host_problem(_text(sent.host), self._streams.allowed_hosts) is not None:
+        if self._hub.is_full or find_host_problem(_text(sent.host), self._streams.allowed_hosts) is not None:
             return False
         if path == _WATCH:
             return self._open_stream(protocol, query, sent)

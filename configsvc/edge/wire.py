@@ -7,7 +7,6 @@ else is under way, is answered here.  All else goes on to the parser, byte for b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from configsvc.edge.asgi_types import RawHeaders
@@ -37,17 +36,6 @@ _HARMLESS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """What the headers of a request ask for; see `HotRequest` and `WaitHeaders`."""
-
-    host: bytes
-    authorization: bytes | None
-    accept: bytes | None
-    tag: bytes | None
-    last_event_id: bytes | None
-
-
 class Wire:
     """Finds the whole answer to a whole request.  Used by the event loop only.
 
@@ -59,7 +47,7 @@ class Wire:
         self._ready = ready
         self._parking = parking
         self._known = ready.known
-        self._blocks: dict[bytes, _Block | None] = {}
+        self._blocks: dict[bytes, WaitHeaders | None] = {}
 
     def find(self, data: bytes, default_headers: RawHeaders, peer: str) -> bytes | None:
         """Return the answer to the request that `data` is; None when it is not for here.
@@ -87,8 +75,7 @@ class Wire:
         words = self._split(data)
         if words is None or words[0] != b"GET":
             return False
-        _, target, block = words
-        sent = WaitHeaders(block.host, block.authorization, block.accept, block.tag, block.last_event_id)
+        _, target, sent = words
         return self._parking.take(protocol, target, sent, data)
 
     def _read(self, data: bytes) -> Decided | None:
@@ -101,7 +88,7 @@ class Wire:
         request = HotRequest(target, block.host, block.authorization, block.accept, block.tag)
         return Decided(request, is_head=method == b"HEAD")
 
-    def _split(self, data: bytes) -> tuple[bytes, bytes, _Block] | None:
+    def _split(self, data: bytes) -> tuple[bytes, bytes, WaitHeaders] | None:
         """Return method, target and headers of one whole request; None when there is anything unusual."""
         end = data.find(b"\r\n")
         words = data[:end].split(b" ")
@@ -113,7 +100,7 @@ class Wire:
         block = self._block(data[end + 2 : -4])
         return None if block is None else (method, target, block)
 
-    def _block(self, text: bytes) -> _Block | None:
+    def _block(self, text: bytes) -> WaitHeaders | None:
         if text in self._blocks:
             return self._blocks[text]
         if len(self._blocks) >= MAX_BLOCKS:
@@ -140,7 +127,7 @@ class WireProtocol(EdgeProtocol):
             super().data_received(data)
 
 
-def _read_block(text: bytes) -> _Block | None:
+def _read_block(text: bytes) -> WaitHeaders | None:
     """Return what header lines ask for; None when there is anything unusual about them."""
     found: dict[bytes, bytes] = {}
     for line in text.split(b"\r\n"):
@@ -153,4 +140,6 @@ def _read_block(text: bytes) -> _Block | None:
     is_kept_alive = found.get(b"connection", b"keep-alive").lower() == b"keep-alive"
     if host is None or not is_kept_alive or not (tag is None or ONE_TAG.fullmatch(tag)):
         return None
-    return _Block(host, found.get(b"authorization"), found.get(b"accept"), tag, found.get(b"last-event-id"))
+    return WaitHeaders(
+        host, found.get(b"authorization"), found.get(b"accept"), tag, found.get(b"last-event-id")
+    )

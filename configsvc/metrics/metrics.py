@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -23,11 +23,10 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from configsvc import __version__
-from configsvc.core.measures import SIZES, BatchReport, Spread
+from configsvc.core.measures import METHODS, SIZES, BatchReport, Spread
 
 UNMATCHED = "(none)"
 """Route of a request that no route takes."""
-_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 Values = TypeVar("Values", bound=tuple[str, ...])
 Reading = Callable[[], Iterable[Metric]]
@@ -39,9 +38,9 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the counts below
         self._requests: Counter[tuple[str, str, str, int]] = Counter()
-        self._seconds: dict[tuple[str, str], Spread] = {}
+        self._seconds: defaultdict[tuple[str, str], Spread] = defaultdict(Spread)
         self._refusals: Counter[str] = Counter()
-        self._steps: dict[str, Spread] = {}
+        self._steps: defaultdict[str, Spread] = defaultdict(Spread)
         self._batches = Spread(SIZES)
         self._writes: Counter[str] = Counter({"accepted": 0, "refused": 0})
         self._readings: list[Reading] = [self._counted]
@@ -58,13 +57,10 @@ class Metrics:
             seconds: How long it took, an answer that is streamed included.
         """
         route = route or UNMATCHED
-        method = method if method in _METHODS else "(other)"
+        method = method if method in METHODS else "(other)"
         with self._lock:
             self._requests[source, route, method, status] += 1
-            spread = self._seconds.get((source, route))
-            if spread is None:
-                spread = self._seconds[source, route] = Spread()
-            spread.observe(seconds)
+            self._seconds[source, route].observe(seconds)
 
     def note_refusal(self, code: str) -> None:
         """Count an error that a client was told, by its code."""
@@ -81,9 +77,9 @@ class Metrics:
         with self._lock:
             self._batches.observe(len(report.queued_s))
             for queued_s in report.queued_s:
-                self._step("queued", queued_s)
+                self._steps["queued"].observe(queued_s)
             for name, seconds in report.steps:
-                self._step(name, seconds)
+                self._steps[name].observe(seconds)
             self._writes["accepted"] += report.accepted
             self._writes["refused"] += report.refused
 
@@ -96,15 +92,9 @@ class Metrics:
         encode, content_type = choose_encoder(accept)
         return content_type, encode(self._registry)
 
-    def _step(self, name: str, seconds: float) -> None:
-        spread = self._steps.get(name)
-        if spread is None:
-            spread = self._steps[name] = Spread()
-        spread.observe(seconds)
-
-    def _counted(self) -> Iterator[Metric]:
-        with self._lock:
-            yield from list(self._told())
+    def _counted(self) -> list[Metric]:
+        with self._lock:  # not while they are encoded: who counts would wait for that
+            return list(self._told())
 
     def _told(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("configsvc_build_info", "What runs here.", labels=("version", "python"))

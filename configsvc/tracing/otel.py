@@ -23,12 +23,11 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from werkzeug.wsgi import ClosingIterator
 
 from configsvc import __version__
-from configsvc.core.measures import BatchReport
+from configsvc.core.measures import METHODS, BatchReport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 NS = 1_000_000_000
 
 

@@ -34,7 +34,6 @@ from configsvc.client import (
     Document,
     DocumentText,
     DryRun,
-    Meta,
     MetaWritten,
     Verdict,
     Written,
@@ -185,12 +184,6 @@ class PathTarget:
         """Make an old version the newest again."""
         change = Rollback(service, version, parse_precondition(if_match, None))
         return self._written(change, message, dry_run)
-
-    def get_meta(self, service: str) -> Meta:
-        """Return whether a service is enabled, its owner and its description."""
-        snapshot, _ = self._find(service)
-        meta = self._config.meta(snapshot, service)
-        return Meta(service, meta.enabled, meta.owner, meta.description)
 
     def set_enabled(
         self, service: str, enabled: bool, *, message: str | None = None, dry_run: bool = False

@@ -14,7 +14,6 @@ from configsvc.client import (
     Document,
     DocumentText,
     DryRun,
-    Meta,
     MetaWritten,
     Verdict,
     VersionMade,
@@ -159,9 +158,6 @@ class Target(Protocol):
         dry_run: bool = False,
     ) -> Written | DryRun:
         """Make an old version the newest again, as a new version."""
-
-    def get_meta(self, service: str) -> Meta:
-        """Return whether a service is enabled, its owner and its description."""
 
     def set_enabled(
         self, service: str, enabled: bool, *, message: str | None = None, dry_run: bool = False

@@ -48,7 +48,7 @@ class UrlTarget(Client):
         """
         for _ in range(LIST_TRIES):
             pages = list(
-                self._pages(lambda cursor: self.list_configs(prefix=prefix, limit=PAGE, cursor=cursor))
+                self.pages(lambda cursor: self.list_configs(prefix=prefix, limit=PAGE, cursor=cursor))
             )
             if len({page.revision for page in pages}) == 1:
                 return iter([item for page in pages for item in page.items])
@@ -113,16 +113,17 @@ class UrlTarget(Client):
         super().close()
 
     def _commits(self) -> Iterator[LogEntry]:
-        for page in self._pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor)):
+        for page in self.pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor)):
             for each in page.items:
                 yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
 
     def _history(self, service: str) -> Iterator[LogEntry]:
-        for page in self._pages(lambda cursor: self.history(service, limit=PAGE, cursor=cursor)):
+        for page in self.pages(lambda cursor: self.history(service, limit=PAGE, cursor=cursor)):
             for each in page.items:
                 yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
 
-    def _pages(self, ask: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
+    def pages(self, ask: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
+        """Yield all pages of a list, each asked for by the cursor to it."""
         cursor: str | None = None
         while True:
             page = ask(cursor)

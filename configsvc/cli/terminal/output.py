@@ -14,24 +14,8 @@ _GAP = "  "
 
 
 def show(value: object, output: str) -> None:
-    """Print plain JSON data.
-
-    Args:
-        output: One of `OUTPUTS`; a table is of a mapping, or of a list of mappings with the same keys.
-    """
-    if output == "json":
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-        return
-    if output == "yaml":
-        click.echo(as_yaml(value))
-        return
-    rows = [value] if isinstance(value, Mapping) else value
-    assert isinstance(rows, Sequence)
-    if isinstance(value, Mapping):
-        show_rows([(str(name), cell(each)) for name, each in value.items()])
-    elif rows:
-        head = [str(name).upper() for name in rows[0]]
-        show_rows([head, *([cell(each) for each in row.values()] for row in rows)])
+    """Print plain JSON data as `json` or `yaml`."""
+    click.echo(as_yaml(value) if output == "yaml" else json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def show_rows(rows: Sequence[Sequence[str]]) -> None:
@@ -40,11 +24,6 @@ def show_rows(rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
         click.echo(_GAP.join(padded).rstrip())
-
-
-def cell(value: object) -> str:
-    """Return a value as a cell: text as it is, all else as JSON."""
-    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def printable(text: str) -> str:
