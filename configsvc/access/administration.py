@@ -14,7 +14,7 @@ from configsvc.core.errors import DocumentInvalid, PrincipalExists, PrincipalNot
 from configsvc.core.names import PRINCIPALS_FOLDER, parse_principal_name, principal_path
 from configsvc.core.principals import Principal, Token, format_time, with_token
 from configsvc.core.tags import ALWAYS, Precondition, file_tag_of
-from configsvc.documents.principals import parse_principal, write_principal
+from configsvc.documents.principals import MAX_TOKENS, parse_principal, write_principal
 from configsvc.store.base import ConfigStore, Snapshot, View, Write
 from configsvc.validation.principals import principal_violations
 
@@ -72,13 +72,15 @@ class PrincipalBook:
         Raises:
             PrincipalNotFound: There is none of that name.
             DocumentInvalid: Its file is not valid.
-            PrincipalsConflict: See `_Files.check`.
+            PrincipalsConflict: See `_Files.check`; or it has that token, or `MAX_TOKENS` others.
         """
 
         def change(principal: Principal) -> Principal:
             end = format_time(self._now() + overlap_s)
             ended = tuple(replace(each, expires=min(each.expires or end, end)) for each in principal.tokens)
-            return with_token(replace(principal, tokens=ended), token, now_s=self._now())
+            changed = with_token(replace(principal, tokens=ended), token, now_s=self._now())
+            _check_tokens(changed)
+            return changed
 
         return self._change(name, change, f"Rotate the token of {name}")
 
@@ -158,6 +160,21 @@ def find_principal(snapshot: Snapshot, name: str) -> Principal | DocumentInvalid
         return parse_principal(name, _read(snapshot, name))
     except DocumentInvalid as error:
         return error
+
+
+def _check_tokens(principal: Principal) -> None:
+    """Raise `PrincipalsConflict` when its last token does not go with the others."""
+    *others, last = principal.tokens
+    if any(other.sha256 == last.sha256 for other in others):
+        raise PrincipalsConflict(
+            f"token: {last.sha256[:MIN_TOKEN_ID_CHARS]} is one of {principal.name} already "
+            "(expected: a new token)"
+        )
+    if len(principal.tokens) > MAX_TOKENS:
+        raise PrincipalsConflict(
+            f"tokens: {principal.name} has {len(others)} that have not expired "
+            f"(expected: < {MAX_TOKENS}; revoke one, or rotate with a shorter overlap)"
+        )
 
 
 def _read(view: View, name: str) -> bytes:

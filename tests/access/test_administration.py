@@ -17,6 +17,7 @@ from configsvc.core.errors import (
 from configsvc.core.names import principal_path
 from configsvc.core.patterns import parse_pattern
 from configsvc.core.principals import Principal, Role, Token, format_time
+from configsvc.documents.principals import MAX_TOKENS
 from configsvc.store.memory import MemoryStore
 from tests.access.book import Book, bearer, token_of
 
@@ -93,6 +94,23 @@ def test_a_rotation_without_overlap_ends_the_old_tokens_at_once(
     book.rotate("admin", Token("f" * 64), overlap_s=0)
     with pytest.raises(Unauthorized):
         Access(store.snapshot).authenticate(bearer("admin"))
+
+
+def test_a_token_that_it_has_already_is_a_conflict(store: MemoryStore, book: PrincipalBook) -> None:
+    book.create(principal("admin"))
+    before = store.snapshot().revision
+    with pytest.raises(PrincipalsConflict, match="is one of admin already"):
+        book.rotate("admin", Token(token_hash(token_of("admin"))), overlap_s=DAY_S)
+    assert store.snapshot().revision == before
+
+
+def test_more_tokens_than_a_principal_may_have_are_a_conflict(book: PrincipalBook) -> None:
+    book.create(principal("admin"))
+    for number in range(1, MAX_TOKENS):
+        book.rotate("admin", Token(f"{number:064x}"), overlap_s=DAY_S)
+    with pytest.raises(PrincipalsConflict, match=f"has {MAX_TOKENS} that have not expired"):
+        book.rotate("admin", Token("f" * 64), overlap_s=DAY_S)
+    book.rotate("admin", Token("f" * 64), overlap_s=0)
 
 
 def test_one_token_can_be_revoked(store: MemoryStore, book: PrincipalBook) -> None:
