@@ -17,8 +17,10 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
-SLOW_ROOMS = frozenset({"crash", "edge", "end_to_end", "gitdoor"})
-"""Where nearly every test has a server or a git of its own."""
+SLOW_ROOMS = frozenset(
+    Path(__file__).parent / room for room in ("crash", "documents/hostile", "edge", "end_to_end", "gitdoor")
+)
+"""Where nearly every test has a server or a git of its own, or a text made to be slow."""
 
 _builders: dict[tuple[str, bool], Any] = {}
 _compile_builder = Rule._compile_builder
@@ -36,10 +38,14 @@ def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Any:
 Rule._compile_builder = _remembered_builder  # type: ignore[method-assign, assignment]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave slow rooms unread where no test of theirs is asked for: it is half of the fast suite's start."""
+    return True if "not slow" in config.option.markexpr and collection_path in SLOW_ROOMS else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of slow rooms."""
-    tests = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(tests).parts[0] in SLOW_ROOMS:
+        if not SLOW_ROOMS.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.slow)
