@@ -42,6 +42,10 @@ class Format(Enum):
     JSON = "json"
     YAML = "yaml"
 
+    # There is one of each, so its identity does; Enum's own is Python, called ten times for each
+    # commit of a history that is read.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentPath:

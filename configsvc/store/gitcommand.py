@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import IO
 
 from configsvc.core.errors import RepositoryUnusable
 
 MIN_GIT = (2, 39)
 ADVISED_GIT = (2, 50, 1)
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 64 << 10
+_PIPE_BYTES = 1 << 20
 
 SETTINGS = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -81,22 +86,63 @@ def stream_records(root: Path, arguments: Sequence[str]) -> Iterator[bytes]:
     Raises:
         GitFailed: It ended with an error.
     """
-    command = ["git", "-C", str(root), *arguments]
-    with (
-        tempfile.TemporaryFile() as stderr,  # a pipe that nobody reads meanwhile would fill and block git
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environment()) as process,
-    ):
-        if process.stdout is None:
-            raise GitFailed(f"git {arguments[0]}: no pipe")
+    with closing(RunningGit(root, arguments)) as running:
+        yield from running.records()
+
+
+class RunningGit:
+    """A git command that has begun, and works ahead of who reads as far as a pipe holds.
+
+    Close it: what has not ended is told to, and waited for.
+    """
+
+    def __init__(self, root: Path, arguments: Sequence[str]) -> None:
+        self._name = arguments[0]
+        command = ["git", "-C", str(root), *arguments]
+        with ExitStack() as held:
+            # A pipe that nobody reads meanwhile would fill and block git.
+            self._stderr = held.enter_context(tempfile.TemporaryFile())
+            self._process = held.enter_context(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=self._stderr,
+                    env=environment(),
+                )
+            )
+            self._held = held.pop_all()
+        _widen(self._process.stdout)
+
+    def records(self) -> Iterator[bytes]:
+        """Yield what it prints, split at NUL; once.
+
+        Raises:
+            GitFailed: It ended with an error.
+        """
+        if self._process.stdout is None:
+            raise GitFailed(f"git {self._name}: no pipe")
         rest = b""
-        while chunk := process.stdout.read(_CHUNK_BYTES):
+        while chunk := self._process.stdout.read(_CHUNK_BYTES):
             *whole, rest = (rest + chunk).split(b"\0")
             yield from whole
         if rest:
             yield rest
-        if process.wait() != 0:
-            stderr.seek(0)
-            raise GitFailed(f"git {arguments[0]}: {_last_words(stderr.read())} (exit {process.returncode})")
+        if self._process.wait() != 0:
+            self._stderr.seek(0)
+            said = _last_words(self._stderr.read())
+            raise GitFailed(f"git {self._name}: {said} (exit {self._process.returncode})")
+
+    def close(self) -> None:
+        """Let go of the command.  Closing twice is harmless."""
+        self._held.close()
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold more than its 64 KiB, so that git need not wait while somebody thinks."""
+    if pipe is not None and sys.platform == "linux":
+        with suppress(OSError):  # a limit of the machine's; then git waits
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def git_version() -> tuple[int, ...]:

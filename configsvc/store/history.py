@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from binascii import unhexlify
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from configsvc.core.changes import COMMITTER
 from configsvc.core.trees import PathChange
-from configsvc.store.gitcommand import stream_records
+from configsvc.store.gitcommand import RunningGit, stream_records
 from configsvc.store.versions import CommitChanges
 
 FIRST_PARENT_LOG = (
@@ -20,6 +24,9 @@ FIRST_PARENT_LOG = (
     "--encoding=UTF-8",
 )
 """`git log` along the first parents, one record a NUL, whatever settings its user has."""
+
+PIECE_COMMITS = 4000
+"""How much of a long history one git process reads: what it says of so many commits, a pipe holds."""
 
 LAST_MOMENT_S = 253_402_300_799
 """The end of the year 9999."""
@@ -35,6 +42,10 @@ _CHANGES = (
 )
 
 
+# Comparing trees is most of the work, and a git process uses one processor.
+_PROCESSES = min(os.cpu_count() or 1, 4)
+
+
 def first_parent_commits(root: Path, head: str, after: str | None = None) -> Iterator[CommitChanges]:
     """Yield the first-parent commits up to `head`, oldest first, with what each changed.
 
@@ -46,7 +57,7 @@ def first_parent_commits(root: Path, head: str, after: str | None = None) -> Ite
         GitFailed: git could not read the history.
     """
     expected = after
-    for commit, first_parent in _parsed(root, head if after is None else f"{after}..{head}"):
+    for commit, first_parent in _parsed(_records(root, head, after)):
         if expected is not None and first_parent != expected:
             return
         expected = None
@@ -78,12 +89,35 @@ def moment(text: str) -> int:
     return min(int(text), LAST_MOMENT_S) if text.isdecimal() else 0
 
 
-def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:
-    records = stream_records(root, (*FIRST_PARENT_LOG, *_CHANGES, range_, "--"))
+def _records(root: Path, head: str, after: str | None) -> Iterator[bytes]:
+    if after is not None:
+        yield from stream_records(root, (*FIRST_PARENT_LOG, *_CHANGES, f"{after}..{head}", "--"))
+        return
+    ends = _piece_ends(root, head)
+    running: deque[RunningGit] = deque()
+    try:
+        while ends or running:
+            while ends and len(running) < _PROCESSES:
+                piece = (*FIRST_PARENT_LOG, *_CHANGES, f"--max-count={PIECE_COMMITS}", ends.pop(), "--")
+                running.append(RunningGit(root, piece))
+            yield from running[0].records()
+            running.popleft().close()
+    finally:
+        for each in running:
+            each.close()
+
+
+def _piece_ends(root: Path, head: str) -> list[str]:
+    """Return the newest commit of each piece of the history, newest first."""
+    ids = stream_records(root, (*FIRST_PARENT_LOG, "--format=%H", head, "--"))
+    return [commit_id.decode("ascii") for commit_id in islice(ids, 0, None, PIECE_COMMITS)]
+
+
+def _parsed(records: Iterator[bytes]) -> Iterator[tuple[CommitChanges, str]]:
     header = b""
     changes: list[PathChange] = []
     for record in records:
-        if record.lstrip(b"\n").startswith(b":"):
+        if record.startswith((b":", b"\n:")):
             changes.append(_change(record, next(records)))
         elif record:
             if header:
@@ -94,18 +128,16 @@ def _parsed(root: Path, range_: str) -> Iterator[tuple[CommitChanges, str]]:
 
 
 def _change(record: bytes, path: bytes) -> PathChange:
-    _, mode, _, blob_id, status = record.lstrip(b"\n").split(b" ")
-    gone = status.startswith(b"D")
-    return PathChange(
-        path=path.decode("utf-8", "surrogateescape"),
-        mode=None if gone else int(mode, 8),
-        blob_id=None if gone else bytes.fromhex(blob_id.decode("ascii")),
-    )
+    _, mode, _, blob_id, status = record.split(b" ")
+    name = path.decode("utf-8", "surrogateescape")
+    if status.startswith(b"D"):
+        return PathChange(name, None, None)
+    return PathChange(name, int(mode, 8), unhexlify(blob_id))
 
 
 def _commit(header: bytes, changes: list[PathChange]) -> tuple[CommitChanges, str]:
     ids, _, rest = header.decode("utf-8", "replace").partition("\n")
-    commit_id, *parents = ids.split()
+    commit_id, _, parents = ids.partition(" ")
     committed_at, _, author = rest.partition(" ")
-    commit = CommitChanges(bytes.fromhex(commit_id), moment(committed_at), author, tuple(changes))
-    return commit, parents[0] if parents else ""
+    commit = CommitChanges(unhexlify(commit_id), moment(committed_at), author, tuple(changes))
+    return commit, parents.partition(" ")[0]

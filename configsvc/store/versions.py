@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -90,9 +90,7 @@ class VersionIndex:
         count = self.counts[-1] if self.counts else 0
         documents: dict[str, dict[Format, bytes | None]] = {}
         # Path order makes ordinals the same whoever feeds: git's own order of a diff.
-        for change in sorted(
-            commit.changes, key=lambda change: change.path.encode("utf-8", "surrogateescape")
-        ):
+        for change in _in_path_order(commit.changes):
             document = find_document(change.path)
             blob_id = change.blob_id if change.mode in REGULAR else None
             if document is None:
@@ -110,12 +108,7 @@ class VersionIndex:
     def _feed_service(self, service: str, changed: dict[Format, bytes | None], revision: int) -> int:
         history = self.services.get(service)
         before = None if history is None else self._state(history)
-        present = {Format.JSON: None, Format.YAML: self.hidden.get(service)}
-        if before is not None:
-            present[before[0]] = before[1]
-        present |= changed
-        after = effective(present[Format.JSON], present[Format.YAML])
-        self._note_hidden(service, present, after)
+        after = self._after(service, before, changed)
         if after == before:
             return 0
         if history is None:
@@ -129,6 +122,21 @@ class VersionIndex:
         self.touched.append(history.ordinal)
         self.services[service] = history
         return (after is not None) - (before is not None)
+
+    def _after(
+        self, service: str, before: tuple[Format, bytes] | None, changed: dict[Format, bytes | None]
+    ) -> tuple[Format, bytes] | None:
+        """Return which document a service has after a commit that changed some of its files."""
+        if len(changed) == 1 and service not in self.hidden and (before is None or before[0] in changed):
+            ((format_, blob_id),) = changed.items()  # the only file it had, or has
+            return None if blob_id is None else (format_, blob_id)
+        present = {Format.JSON: None, Format.YAML: self.hidden.get(service)}
+        if before is not None:
+            present[before[0]] = before[1]
+        present |= changed
+        after = effective(present[Format.JSON], present[Format.YAML])
+        self._note_hidden(service, present, after)
+        return after
 
     def find(self, service: str, revision: int) -> Entry | None:
         """Return the newest version of `service` at `revision`, tombstones included."""
@@ -261,6 +269,12 @@ class VersionIndex:
         for key in made:
             counts[(key >> 32) - 1] += 1
         self.touched_ends = array("I", accumulate(counts))
+
+
+def _in_path_order(changes: tuple[PathChange, ...]) -> Sequence[PathChange]:
+    if len(changes) < 2:
+        return changes
+    return sorted(changes, key=lambda change: change.path.encode("utf-8", "surrogateescape"))
 
 
 def effective(json_blob: bytes | None, yaml_blob: bytes | None) -> tuple[Format, bytes] | None:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from configsvc.core.names import Format
 from configsvc.core.trees import PathChange
+from configsvc.store import history
+from configsvc.store.gitcommand import GitFailed
 from configsvc.store.history import first_parent_commits
 from configsvc.store.versionfile import VersionFileInvalid, load_versions, save_versions
 from configsvc.store.versions import CommitChanges, VersionIndex
@@ -133,6 +135,42 @@ def test_history_after_a_commit_that_is_not_on_the_chain_is_empty(tmp_path: Path
     head = git(root, "rev-parse", "main")
     assert len(list(first_parent_commits(root, head, after=first))) == 2
     assert list(first_parent_commits(root, head, after=side)) == []
+
+
+@pytest.mark.parametrize("piece_commits", [1, 2, 3, 6, 7])
+def test_a_long_history_is_the_same_in_pieces_of_any_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_commits: int
+) -> None:
+    root = new_repository(tmp_path / "r")
+    commit_files(root, {"a.json": "1", "README.md": "x"})
+    git(root, "checkout", "-q", "-b", "topic")
+    commit_files(root, {"b.json": "1"})
+    git(root, "checkout", "-q", "main")
+    for number in range(4):
+        commit_files(root, {"a.json": f"{number}", f"{number % 2}.yaml": "1" if number < 2 else None})
+    git(root, "merge", "-q", "--no-ff", "topic", "-m", "Merge")
+    head = git(root, "rev-parse", "main")
+    whole = list(first_parent_commits(root, head))
+    monkeypatch.setattr(history, "PIECE_COMMITS", piece_commits)
+    assert list(first_parent_commits(root, head)) == whole
+    assert len(whole) == 6
+
+
+def test_a_history_with_a_missing_tree_is_told_of_in_whichever_piece_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = new_repository(tmp_path / "r")
+    for number in range(6):
+        commit_files(root, {"a.json": f"{number}"})
+    tree = git(root, "rev-parse", "main~2^{tree}")
+    (root / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    monkeypatch.setattr(history, "PIECE_COMMITS", 2)
+    commits = first_parent_commits(root, git(root, "rev-parse", "main"))
+    assert [next(commits).commit_id.hex() for _ in range(2)] == [
+        git(root, "rev-parse", f"main~{5 - n}") for n in range(2)
+    ]
+    with pytest.raises(GitFailed, match=tree):
+        list(commits)
 
 
 def commit_changes(number: int, files: dict[str, str | None]) -> CommitChanges:
