@@ -422,4 +422,14 @@ REFS = {
     "a file for main": Case(lambda p: p.blob("loose\n"), "", (MAIN,)),
 }
 
-CASES = MODES | NAMES | LAYOUT | DOCUMENTS | HISTORY | SIZES | REFS
+KINDS = {
+    "modes": MODES,
+    "names": NAMES,
+    "layout": LAYOUT,
+    "documents": DOCUMENTS,
+    "history": HISTORY,
+    "sizes": SIZES,
+    "refs": REFS,
+}
+
+CASES = {name: case for kind in KINDS.values() for name, case in kind.items()}

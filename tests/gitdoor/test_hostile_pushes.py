@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.serving import Server
 from tests.gitdoor.clones import Clone, Pushed, clone, repository_url
-from tests.gitdoor.hostile import CASES, NAMES, Case
+from tests.gitdoor.hostile import CASES, KINDS, Case
 from tests.gitdoor.plumbing import Plumber
 from tests.gitdoor.test_fetching import wait_for_no_process
 from tests.store.gitrepo import assert_sound, git
@@ -65,10 +66,15 @@ def test_a_hostile_push_is_refused_in_words_and_leaves_nothing(
     assert git(served, "show-ref") == refs
     assert stored(served) == objects, pushed.text
     assert quarantines(served) == []
-    if name in NAMES:
-        return  # they differ by a name only, so one good push after them is enough: the last test's
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_good_push_lands_after_hostile_ones(shared: Clone, kind: str) -> None:
+    for case in islice(KINDS[kind].values(), 2):
+        shared.reset()
+        assert not push_case(shared, case).ok
     shared.reset()
-    shared.commit({"good/service.json": f'{{"after": "{abs(hash(name))}"}}\n'}, "Good")
+    shared.commit({"good/service.json": f'{{"after": "{kind}"}}\n'}, "Good")
     after = shared.push()
     assert after.ok, after.text
 

@@ -42,6 +42,14 @@ class Watch:
             self.growth = max(self.growth, memory(self._server) - self._before)
 
 
+@pytest.fixture
+def here(here: Clone) -> Clone:
+    """A clone that spends no time on making noise smaller."""
+    here.git("config", "core.compression", "0")
+    here.git("config", "core.bigFileThreshold", "1m")
+    return here
+
+
 def add_noise(here: Clone, megabytes: int) -> None:
     """Commit files that do not shrink."""
     folder = here.root / "assets" / str(time.monotonic_ns())
@@ -67,10 +75,7 @@ def test_a_push_of_50_mb_and_a_clone_of_100_mb_take_no_memory(
 
 
 def test_a_push_that_is_larger_than_it_may_be_is_refused(server: Server, here: Clone) -> None:
-    (here.root / "huge").mkdir()
-    for number in range(27):
-        (here.root / "huge" / f"{number}.bin").write_bytes(os.urandom(10 * MIB))
-    here.commit({}, "270 MB")
+    add_noise(here, 270)
     with Watch(server) as watch:
         pushed = here.push()
     assert not pushed.ok
