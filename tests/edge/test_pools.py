@@ -16,8 +16,8 @@ import pytest
 from configsvc.edge.pools import Pool
 from configsvc.edge.refusals import Refused
 from configsvc.settings import Settings
+from tests.edge.bridged import Client, becomes, bridged, run, scope
 from tests.edge.running import PATIENCE_S, running
-from tests.edge.test_bridge import Client, becomes, bridged, run, scope
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
