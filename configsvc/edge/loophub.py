@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 
 from configsvc.core.measures import Spread
 from configsvc.edge.asgi_types import Receive
@@ -15,6 +18,7 @@ PORTION = 64
 """Waiters woken before other requests get their turn."""
 
 Listen = Callable[[Callable[[Collection[str]], None]], Callable[[], None]]
+T = TypeVar("T")
 
 
 class LoopHub:
@@ -31,13 +35,13 @@ class LoopHub:
         self.is_draining = False
         self._listen = listen
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._due: deque[Wake] = deque()
+        self._due: deque[tuple[Callable[[Any], None], Iterator[Any]]] = deque()
         self._is_waking = False
+        self._making: set[asyncio.Task[None]] = set()
         self.sharing = 0
         """How many wait behind the registration of another one."""
         self.spread = Spread()
-        """Seconds from each publish until the last one whom it concerns is woken."""
-        self._oldest_s: float | None = None  # when the oldest publish of those under way was heard of
+        """Seconds from each publish that concerns someone until the kernel has what all are told."""
 
     @property
     def waiting(self) -> int:
@@ -68,26 +72,60 @@ class LoopHub:
             loop.call_soon_threadsafe(self._find_due, tuple(paths), time.perf_counter())
 
     def _find_due(self, paths: tuple[str, ...], heard_s: float) -> None:
-        if self._oldest_s is None:
-            self._oldest_s = heard_s
-        self.wake(self.index.due(paths))
+        due = self.index.due(paths)
+        if due:
+            self.wake([*due, partial(self._follow, heard_s)])
+
+    def _follow(self, heard_s: float) -> None:
+        """Measure a publish whose waiters are woken: what they have to tell is in line by now."""
+        left = set(self._making)
+        for making in left.copy():
+            making.add_done_callback(partial(self._follow_on, left, heard_s))
+        if not left:
+            self.wake([partial(self._note, heard_s)])
+
+    def _follow_on(self, left: set[asyncio.Task[None]], heard_s: float, made: asyncio.Task[None]) -> None:
+        left.discard(made)
+        if not left:
+            self.wake([partial(self._note, heard_s)])
+
+    def _note(self, heard_s: float) -> None:
+        self.spread.observe(time.perf_counter() - heard_s)
+
+    def await_making(self, making: asyncio.Task[None]) -> None:
+        """Let a publish not count as told before `making` is done, at the end of which others are told."""
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
 
     def wake(self, wakes: Iterable[Wake]) -> None:
         """Call each, in this order and after those before, a portion in each turn of the loop."""
-        self._due.extend(wakes)
+        self.tell(_call, wakes)
+
+    def tell(self, act: Callable[[T], None], each_of: Iterable[T]) -> None:
+        """Call `act` with each, as `wake` does without."""
+        self._due.append((act, iter(each_of)))
         if not self._is_waking:
             self._is_waking = True
             self._wake_portion()
 
     def _wake_portion(self) -> None:
-        for _ in range(min(PORTION, len(self._due))):
-            self._due.popleft()()
-        self._is_waking = bool(self._due)
-        if self._is_waking:
-            asyncio.get_running_loop().call_soon(self._wake_portion)
-        elif self._oldest_s is not None:
-            self.spread.observe(time.perf_counter() - self._oldest_s)
-            self._oldest_s = None
+        left = PORTION
+        try:
+            while left and self._due:
+                act, each_of = self._due[0]
+                for each in islice(each_of, left):
+                    left -= 1
+                    act(each)
+                if left:
+                    self._due.popleft()
+        finally:  # one that fails takes nobody's turn from those behind it
+            self._is_waking = bool(self._due)
+            if self._is_waking:
+                asyncio.get_running_loop().call_soon(self._wake_portion)
+
+
+def _call(wake: Wake) -> None:
+    wake()
 
 
 async def until_gone(receive: Receive, wake: asyncio.Event) -> None:

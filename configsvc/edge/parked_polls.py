@@ -8,67 +8,26 @@ answer such, as if it came now.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from configsvc.api.access_log import AccessLine
 from configsvc.api.conditional import stored_tag
 from configsvc.api.rates import COUNTED
-from configsvc.api.v1.paths import PREFIX
-from configsvc.api.v1.waiting import MAX_WAIT_S, jittered
-from configsvc.core.names import is_service
-from configsvc.edge.asgi_types import Scope
+from configsvc.api.v1.waiting import jittered
+from configsvc.edge.asgi_types import RawHeaders, Scope
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import HotRequest
 from configsvc.edge.loophub import LoopHub
+from configsvc.edge.poll_requests import Asked
 from configsvc.edge.protocol import EdgeProtocol
-from configsvc.edge.ready import Decided, ReadyAnswers
+from configsvc.edge.ready import ReadyAnswers
+from configsvc.edge.ticks import Ticks
 from configsvc.store.base import Snapshot
 from configsvc.watch.interest import Interest
 
-TICK_S = 0.1
 TRIES = 3
 """How often an answer is made anew because the service changed meanwhile."""
-_FOLDER = f"{PREFIX}/configs/".encode("ascii")
-_TARGET = re.compile(rb"%s([a-z0-9](?:[a-z0-9._/-]|%%2F){0,199})\?wait=([1-9][0-9]?)" % re.escape(_FOLDER))
-
-
-class Asked:
-    """What one request asks.
-
-    Args:
-        decided: The same read without the wait.
-        data: All of the request.
-    """
-
-    __slots__ = ("data", "decided", "lines", "plain", "seconds", "service")
-
-    def __init__(self, service: str, seconds: int, decided: Decided, target: bytes, data: bytes) -> None:
-        self.service = service
-        self.seconds = seconds
-        self.decided = decided
-        self.data = data
-        self.plain = data.replace(target, target.partition(b"?")[0], 1)
-        self.lines = {status: AccessLine("GET", target.decode("ascii"), status) for status in (200, 304)}
-
-
-def read_poll(target: bytes, request: HotRequest, data: bytes) -> Asked | None:
-    """Return what is asked by a read that waits; None when it is none, or has anything unusual about it.
-
-    Args:
-        request: Of its headers.
-    """
-    match = _TARGET.fullmatch(target)
-    is_plain = request.tag is not None and request.accept in (None, b"", b"*/*")
-    if match is None or not is_plain or int(match[2]) > MAX_WAIT_S:
-        return None
-    name = match[1].replace(b"%2F", b"/")
-    service = name.decode("ascii")
-    if not is_service(service):
-        return None
-    read = HotRequest(_FOLDER + name, request.host, request.authorization, request.accept, request.tag)
-    return Asked(service, int(match[2]), Decided(read, is_head=False), target, data)
 
 
 def find_tag(snapshot: Snapshot, service: str) -> bytes | None:
@@ -85,28 +44,36 @@ class PollRoom:
         self.hub = hub
         self.hot = hot
         self.ready = ready
+        self._newest = hot.newest
+        self._now_s = hot.now_s
         self.ticks = Ticks(hub)
         self.groups: dict[str, Group] = {}
 
     def take(self, protocol: EdgeProtocol, asked: Asked) -> bool:
         """Return whether a request waits from now on, or is answered."""
-        request, group = asked.decided.request, self.groups.get(asked.service)
-        snapshot = self.hot.newest()
-        tag = find_tag(snapshot, asked.service) if group is None else group.tag_at(snapshot)
-        if tag is None or not self.hot.admits(request.authorization, asked.service):
-            return False
-        if tag != request.tag:
-            answer = self.ready.answer(asked.decided, protocol.server_state.default_headers, protocol.peer)
-            if answer is not None:
-                protocol.send_ready(answer)
-            return answer is not None
+        request, group, snapshot = asked.decided.request, self.groups.get(asked.service), self._newest()
+        if group is None or asked.waits_at is not snapshot or asked.ends_at_s <= self._now_s():
+            tag = find_tag(snapshot, asked.service) if group is None else group.tag_at(snapshot)
+            if tag is None or not self.hot.admits(request.authorization, asked.service):
+                return False
+            if tag != request.tag:
+                answer = self.ready.answer(
+                    asked.decided, protocol.server_state.default_headers, protocol.peer
+                )
+                if answer is not None:
+                    protocol.send_ready(answer)
+                return answer is not None
+            asked.waits_at, asked.ends_at_s = snapshot, self.hot.ends_at_s(request)
         if not self.ready.admits(protocol.peer, request.authorization):
             return False
+        is_first = group is None
         if group is None:
             group = self.groups[asked.service] = Group(self, asked.service)
         poll = ParkedPoll(group, protocol, asked)
         protocol.park(poll)
         group.add(poll)
+        if is_first:
+            poll.look()  # what was published before the group was registered
         return True
 
 
@@ -125,18 +92,16 @@ class ParkedPoll:
 
     def look(self) -> None:
         """Answer if there is something new."""
-        hot, asked = self._group.room.hot, self.asked
-        if self.is_gone:
-            return
-        if not hot.admits(asked.decided.request.authorization, asked.service):
-            self._hand_on(asked.data)
-        elif self._group.tag_at(hot.newest()) != asked.decided.request.tag:
-            self._answer(asked.data)
+        Telling(self._group).tell(self)
 
     def expire(self) -> None:
         """Answer that nothing has changed."""
         if not self.is_gone:
-            self._answer(self.asked.plain)
+            found = self._group.find(self.asked, self.protocol.server_state.default_headers)
+            if found is None:
+                self.hand_on(self.asked.plain)
+            else:
+                self.send(found)
 
     def stop(self) -> None:
         """Answer, since the server stops."""
@@ -152,23 +117,68 @@ class ParkedPoll:
             self._group.drop(self)
             self._group.room.ticks.drop(self, self._tick)
 
-    def _answer(self, otherwise: bytes) -> None:
-        """Send what is ready, else hand on the request `otherwise`."""
-        decided, room = self.asked.decided, self._group.room
-        answer = room.ready.render(decided, self.protocol.server_state.default_headers)
-        if answer is None:
-            self._hand_on(otherwise)
-            return
-        self.protocol.transport.write(answer)
-        line = self.asked.lines[decided.status]
-        room.hot.note_ready(line, decided.status, time.perf_counter() - self._started_s)
+    def send(self, found: Found) -> None:
+        """Answer, and give the connection back."""
+        self.protocol.transport.write(found.answer)
+        self._group.room.hot.note_ready(found.line, found.status, time.perf_counter() - self._started_s)
         self.leave()
         self.protocol.unpark()
 
-    def _hand_on(self, data: bytes) -> None:
+    def hand_on(self, data: bytes) -> None:
+        """Give the connection back, and let the others answer `data`."""
         self.leave()
         self.protocol.unpark()
         self.protocol.parse(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer to all who ask the same.
+
+    Args:
+        ends_at_s: Until when their credential is good.
+    """
+
+    answer: bytes
+    status: int
+    line: AccessLine
+    ends_at_s: float
+
+
+class Telling:
+    """One round in which all members of a group look: each answer is made once for all who ask the same."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._newest = group.room.hot.newest
+        self._now_s = group.room.hot.now_s
+        self._snapshot: Snapshot | None = None
+        self._default_headers: RawHeaders = []
+        self._found: dict[Asked, Found] = {}
+
+    def tell(self, poll: ParkedPoll) -> None:
+        """Answer `poll` if there is something new, or if it may not be told any longer."""
+        if poll.is_gone:
+            return
+        asked, snapshot = poll.asked, self._newest()
+        default_headers = poll.protocol.server_state.default_headers
+        if snapshot is not self._snapshot or default_headers is not self._default_headers:
+            self._snapshot, self._default_headers = snapshot, default_headers
+            self._found.clear()
+        found = self._found.get(asked)
+        if found is None or found.ends_at_s <= self._now_s():
+            request = asked.decided.request
+            if not self._group.room.hot.admits(request.authorization, asked.service):
+                poll.hand_on(asked.data)
+                return
+            if self._group.tag_at(snapshot) == request.tag:
+                return
+            found = self._group.find(asked, default_headers)
+            if found is None:
+                poll.hand_on(asked.data)
+                return
+            self._found[asked] = found
+        poll.send(found)
 
 
 class Group:
@@ -185,10 +195,9 @@ class Group:
         self._tag: tuple[Snapshot, bytes | None] | None = None
 
     def add(self, poll: ParkedPoll) -> None:
-        """Have `poll` woken; it looked at the newest snapshot before, and looks again, now registered."""
+        """Have `poll` woken."""
         self._members[poll] = None
         self.room.hub.sharing += 1
-        poll.look()
 
     def drop(self, poll: ParkedPoll) -> None:
         """Let go of `poll`; the last one ends the group."""
@@ -205,10 +214,19 @@ class Group:
             self._tag = (snapshot, find_tag(snapshot, self._service))
         return self._tag[1]
 
+    def find(self, asked: Asked, default_headers: RawHeaders) -> Found | None:
+        """Return the answer to the read without the wait; None when it is not for here."""
+        decided = asked.decided
+        answer = self.room.ready.render(decided, default_headers)
+        if answer is None:
+            return None
+        return Found(answer, decided.status, asked.lines[decided.status], decided.ends_at_s)
+
     def wake(self) -> None:
         """Have the new answer made, and then everyone look."""
         if not self.room.hub.is_draining and self._making is None:
             self._making = asyncio.get_running_loop().create_task(self._wake())
+            self.room.hub.await_making(self._making)
 
     async def _wake(self) -> None:
         try:
@@ -219,7 +237,7 @@ class Group:
                     break
         finally:
             self._making = None
-            self.room.hub.wake([each.look for each in self._members])
+            self.room.hub.tell(Telling(self).tell, list(self._members))
 
     async def _make(self, snapshot: Snapshot) -> None:
         """Have the answer kept that most are to be sent."""
@@ -229,46 +247,6 @@ class Group:
             if request.tag != tag and self.room.hot.admits(request.authorization, self._service):
                 await self.room.hot.keep(request, _scope(request, poll.protocol))
                 return
-
-
-class Ticks:
-    """Calls `expire` of each poll when its time is up, to a tenth of a second.
-
-    One timer for all: ten thousand of them would take more memory than what they are for.
-    """
-
-    def __init__(self, hub: LoopHub, now: Callable[[], float] = time.monotonic) -> None:
-        self._hub = hub
-        self._now = now
-        self._due: dict[int, set[ParkedPoll]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, poll: ParkedPoll, seconds: float) -> int:
-        """Have `poll` expire in `seconds`; return what `drop` takes."""
-        tick = int((self._now() + seconds) / TICK_S) + 1
-        self._due.setdefault(tick, set()).add(poll)
-        self._wait()
-        return tick
-
-    def drop(self, poll: ParkedPoll, tick: int) -> None:
-        """Have `poll` expire no longer."""
-        polls = self._due.get(tick)
-        if polls is not None:
-            polls.discard(poll)
-            if not polls:
-                del self._due[tick]
-
-    def _wait(self) -> None:
-        if self._timer is None and self._due:
-            self._timer = asyncio.get_running_loop().call_later(TICK_S, self._run)
-
-    def _run(self) -> None:
-        self._timer = None
-        now = int(self._now() / TICK_S)
-        for tick in sorted(tick for tick in self._due if tick <= now):
-            # Out of it first: who expires drops itself.
-            self._hub.wake([each.expire for each in self._due.pop(tick)])
-        self._wait()
 
 
 def _scope(request: HotRequest, protocol: EdgeProtocol) -> Scope:

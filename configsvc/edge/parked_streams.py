@@ -40,6 +40,10 @@ class Told:
     since: int
     data: bytes
 
+    def tell(self, stream: ParkedStream) -> None:
+        """Have `stream` take it."""
+        stream.take(self)
+
 
 class StreamRoom:
     """All parked streams.  Used by the event loop only."""
@@ -214,7 +218,7 @@ class Audience:
         if data:
             self._told += 1
             told = Told(self, self._told, since, chunk(data))
-            self._hub.wake([partial(each.take, told) for each in self._members])
+            self._hub.tell(told.tell, list(self._members))
 
     def _wait(self) -> asyncio.TimerHandle:
         """Wait for the next heartbeat, or the end of the credential."""

@@ -12,8 +12,9 @@ from configsvc.api.v1.watching import WATCH_PATH, Watch, read_watch
 from configsvc.core.errors import ConfigError
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import HotRequest
-from configsvc.edge.parked_polls import Asked, PollRoom, read_poll
+from configsvc.edge.parked_polls import PollRoom
 from configsvc.edge.parked_streams import StreamRoom
+from configsvc.edge.poll_requests import Asked, read_poll
 from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.watches import WatchStreams

@@ -130,7 +130,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close if nothing has happened for as long; no request sets the timer anew, which would be dear."""
         self.timeout_keep_alive_task = None
-        if self._is_head_open or self._is_body_open or self._is_answering():
+        is_busy = self._is_head_open or self._is_body_open or self._is_answering()
+        if is_busy or self._parked is not None:
             return  # the end of the answer starts it again
         left_s = self._answered_s + self._limits.keep_alive_s - self.loop.time()
         if left_s > 0:
@@ -246,7 +247,6 @@ class EdgeProtocol(HttpToolsProtocol):
     def park(self, parked: Parked) -> None:
         """Leave the connection to `parked`, which writes to the transport, until `unpark`."""
         self._parked = parked
-        self._unset_keepalive_if_required()
         self._head_deadline.stop()
 
     def parse(self, data: bytes) -> None:

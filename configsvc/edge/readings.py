@@ -67,7 +67,7 @@ def watch_reading(hub: LoopHub) -> Reading:
         yield gauge("configsvc_watchers", "Clients that watch or wait.", hub.waiting)
         yield histogram(
             "configsvc_fan_out_seconds",
-            "Time from a publish until the last one whom it concerns is woken.",
+            "Time from a publish that concerns someone until the last one is told.",
             {(): hub.spread},
             (),
         )

@@ -68,10 +68,12 @@ class Wire:
 
     def park(self, data: bytes, protocol: EdgeProtocol) -> bool:
         """Return whether `data` is one whole request that waits from now on, without a task."""
-        if self._parking is None or not may_wait(data):
+        if self._parking is None:
             return False
         if self._parking.take_again(protocol, data):
             return True
+        if not may_wait(data):
+            return False
         words = self._split(data)
         if words is None or words[0] != b"GET":
             return False

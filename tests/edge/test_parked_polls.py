@@ -6,13 +6,20 @@ import socket
 
 import pytest
 
+from configsvc.edge.asgi_types import RawHeaders
+from configsvc.edge.ready import Decided, ReadyAnswers
+from configsvc.edge.watches import WatchStreams
 from configsvc.settings import Settings
 from tests.access.book import Book
 from tests.edge.running import connect, read_to_end, split_answers
-from tests.edge.test_parking import read_until, served
+from tests.edge.test_parking import read_until, served, undated
 
 ONE = "/api/v1/configs/a"
 CLOSE = f"GET {ONE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+
+
+def measured(streams: WatchStreams) -> int:
+    return sum(streams.hub.spread.counts)
 
 
 def poll(tag: str, seconds: int = 60) -> bytes:
@@ -54,6 +61,48 @@ def test_many_are_answered_from_one_answer_that_is_made_once(book: Book) -> None
             assert [each.status for each in split_answers(read_to_end(connection))] == [200]
             connection.close()
         assert streams.hub.waiting == 0
+
+
+def test_the_answer_is_put_together_once_for_all_who_ask_the_same(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[bytes | None] = []
+    render = ReadyAnswers.render
+
+    def watched(self: ReadyAnswers, decided: Decided, default_headers: RawHeaders) -> bytes | None:
+        rendered.append(render(self, decided, default_headers))
+        return rendered[-1]
+
+    with served(book, Settings(open=True)) as (port, streams):
+        tag = tag_of(port)
+        connections = waiting(port, tag, 40)
+        while streams.hub.waiting < 40:
+            pass
+        monkeypatch.setattr(ReadyAnswers, "render", watched)
+        book.put("a.json", b'{"n": 1}\n')
+        book.access.refresh()
+        answers = {undated(read_until(connection, b'{"n": 1}\n')) for connection in connections}
+        assert len(answers) == 1
+        assert 1 <= len(set(rendered)) <= len(rendered) < 5  # again when a second is over
+        for connection in connections:
+            connection.close()
+
+
+def test_a_publish_is_measured_once_all_who_poll_are_answered(book: Book) -> None:
+    with served(book, Settings(open=True)) as (port, streams):
+        connections = waiting(port, tag_of(port), 3)
+        while streams.hub.waiting < 3:
+            pass
+        assert measured(streams) == 0
+        book.put("a.json", b'{"n": 1}\n')
+        book.access.refresh()
+        for connection in connections:
+            read_until(connection, b'{"n": 1}\n')
+            connection.close()
+        while not measured(streams):
+            pass
+        assert measured(streams) == 1
+        assert streams.hub.spread.total > 0.0
 
 
 @pytest.mark.parametrize("change", [b'{"n": 2}\n', None], ids=["put", "delete"])

@@ -6,12 +6,11 @@ import asyncio
 import json
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import cast
 
 import pytest
 
 from configsvc.edge.loophub import LoopHub
-from configsvc.edge.parked_polls import ParkedPoll, Ticks
+from configsvc.edge.ticks import Ticks
 from configsvc.settings import Settings
 from tests.access.book import Book, bearer
 from tests.edge.running import PATIENCE_S, Answer, ask, connect, get, split_answers
@@ -115,12 +114,12 @@ def test_all_whose_time_is_up_at_one_time_are_told_and_those_after_them_too() ->
     class Poll:
         def __init__(self, seconds: float) -> None:
             self.is_over = asyncio.Event()
-            self.tick = ticks.add(cast(ParkedPoll, self), seconds)
+            self.tick = ticks.add(self, seconds)
 
         def expire(self) -> None:
             expired.append(self)
             self.is_over.set()
-            ticks.drop(cast(ParkedPoll, self), self.tick)
+            ticks.drop(self, self.tick)
 
     async def test() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))

@@ -1,0 +1,136 @@
+"""How those who wait are told: in order, a portion in each turn of the loop, measured until the last one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+from itertools import pairwise
+from typing import Any
+
+from configsvc.edge.loophub import PORTION, LoopHub
+from configsvc.watch.interest import Interest
+from tests.edge.running import PATIENCE_S
+
+WEB = Interest(frozenset({"web"}))
+
+
+class Store:
+    """What a hub listens to."""
+
+    def __init__(self) -> None:
+        self.told: Callable[[Collection[str]], None] = lambda paths: None
+
+    def listen(self, told: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        self.told = told
+        return lambda: None
+
+
+def run(test: Coroutine[Any, Any, None]) -> list[dict[str, Any]]:
+    """Run a test and return what the loop was told of failures."""
+    failures: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        async with asyncio.timeout(PATIENCE_S):
+            await test
+
+    asyncio.run(main())
+    return failures
+
+
+async def turns() -> None:
+    """Wait for so many turns that whatever goes on by itself has come to its end."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_others_have_a_turn_after_each_portion_however_many_are_told() -> None:
+    count = 10 * PORTION + 1
+    told: list[int] = []
+    seen: list[int] = []
+
+    async def test() -> None:
+        hub = LoopHub(Store().listen, most=10)
+        hub.tell(told.append, range(count))
+        while len(told) < count:
+            seen.append(len(told))
+            await asyncio.sleep(0)
+
+    assert run(test()) == []
+    assert told == list(range(count))
+    assert max(after - before for before, after in pairwise([0, *seen, count])) <= PORTION
+
+
+def test_who_is_told_next_comes_after_who_was_to_be_told_before() -> None:
+    told: list[str] = []
+
+    async def test() -> None:
+        hub = LoopHub(Store().listen, most=10)
+        hub.wake([lambda: hub.tell(told.append, ["c"]), lambda: told.append("a")])
+        hub.tell(told.append, ["d"])
+        await turns()
+
+    assert run(test()) == []
+    assert told == ["a", "c", "d"]
+
+
+def test_one_who_cannot_be_told_takes_nobody_elses_turn() -> None:
+    told: list[int] = []
+
+    def tell(number: int) -> None:
+        if number == 1:
+            raise OSError("gone")
+        told.append(number)
+
+    async def test() -> None:
+        hub = LoopHub(Store().listen, most=10)
+        asyncio.get_running_loop().call_soon(hub.tell, tell, range(3))
+        await turns()
+        hub.tell(told.append, [3])
+
+    (failure,) = run(test())
+    assert isinstance(failure["exception"], OSError)
+    assert told == [0, 2, 3]
+
+
+def test_a_publish_is_measured_when_the_last_one_is_told_not_when_the_first_one_is_woken() -> None:
+    measured: list[tuple[str, int]] = []
+
+    async def test() -> None:
+        store = Store()
+        hub = LoopHub(store.listen, most=10)
+        hub.start()
+        may_make = asyncio.Event()
+
+        def note(what: str) -> None:
+            measured.append((what, sum(hub.spread.counts)))
+
+        async def make() -> None:
+            note("making")
+            await may_make.wait()
+            note("made")
+            hub.tell(lambda number: note(f"told {number}"), range(2))
+
+        hub.index.add(WEB, lambda: hub.await_making(asyncio.get_running_loop().create_task(make())))
+        store.told(["web.json"])
+        await turns()
+        may_make.set()
+        await turns()
+        note("end")
+
+    assert run(test()) == []
+    assert measured == [("making", 0), ("made", 0), ("told 0", 0), ("told 1", 0), ("end", 1)]
+
+
+def test_a_publish_that_concerns_nobody_is_not_measured() -> None:
+    async def test() -> None:
+        store = Store()
+        hub = LoopHub(store.listen, most=10)
+        hub.start()
+        hub.index.add(WEB, lambda: None)
+        for path in ("other.json", "web.json", "web/api.json"):
+            store.told([path])
+            await turns()
+        assert sum(hub.spread.counts) == 1
+
+    assert run(test()) == []
