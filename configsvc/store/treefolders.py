@@ -41,15 +41,15 @@ class TreeFolders:
         """Remove the folders above `path` that are empty, as git does."""
         self.close()
         parts = path.split(b"/")[:-1]
-        while parts:
-            try:
+        with contextlib.suppress(OSError, FolderBlocked):
+            while parts:
                 above = self.place(b"/".join(parts))
                 if above is None:
-                    return
+                    break
                 os.rmdir(above[1], dir_fd=above[0])
-            except (OSError, FolderBlocked):
-                return
-            parts.pop()
+                parts.pop()
+        # What was removed is open still, and nothing can be made in it any more.
+        self.close()
 
     def close(self) -> None:
         """Close all folders; they are opened anew when needed."""

@@ -99,19 +99,24 @@ class WorkFiles:
             return Found(Kind.OTHER, what=str(error))
 
     def create(self, path: bytes, content: bytes, *, executable: bool = False) -> os.stat_result | None:
-        """Put a file where there is none; return its stat data, None when there was something."""
+        """Put a file where there is none, and the folders it needs.
+
+        Returns:
+            Its stat data; None when there was something, or somebody removed its folder meanwhile.
+        """
         temporary, made = self._write(content, executable)
         try:
-            place = self._folders.place(path, create=True)
-            if place is None:
-                raise FileNotFoundError(f"folder of {os.fsdecode(path)!r} went away while it was made")
-            move_new(temporary, place)
-        except BaseException as error:
+            with contextlib.suppress(FileExistsError, FileNotFoundError, FolderBlocked):
+                place = self._folders.place(path, create=True)
+                if place is not None:
+                    move_new(temporary, place)
+                    return _stat_in_place(place, made)
+        except BaseException:
             _discard(temporary)
-            if isinstance(error, FileExistsError | FolderBlocked):
-                return None
             raise
-        return _stat_in_place(place, made)
+        _discard(temporary)
+        self._folders.close()  # what is held open may be what was removed
+        return None
 
     def replace(
         self, path: bytes, content: bytes, known: Known, *, executable: bool = False

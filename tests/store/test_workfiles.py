@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -192,3 +193,14 @@ def test_hundreds_of_folders_do_not_stay_open(root: Path, files: WorkFiles) -> N
     for number in range(200):
         assert files.create(b"%d/%d/x.json" % (number % 20, number), NEW) is not None
     assert len(os.listdir("/proc/self/fd")) < before + 70
+
+
+def test_a_folder_that_goes_away_meanwhile_is_made_again_at_the_next_try(
+    root: Path, files: WorkFiles
+) -> None:
+    (root / "a/b").mkdir(parents=True)
+    assert files.look(b"a/b/x.json").kind is Kind.MISSING
+    shutil.rmtree(root / "a")
+    assert files.create(b"a/b/x.json", NEW) is None
+    assert files.create(b"a/b/x.json", NEW) == os.stat(root / "a/b/x.json")
+    assert leftovers(files) == []

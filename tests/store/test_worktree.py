@@ -72,6 +72,16 @@ def test_a_folder_with_a_persons_file_stays(lab: Lab, tree: WorkTree) -> None:
     assert lab.status() == "?? payments/notes.txt"
 
 
+def test_a_folder_goes_and_comes_back_within_one_update(lab: Lab, any_tree: WorkTree) -> None:
+    lab.follow(any_tree, {"a/b/c/old.json": V0})
+    paths = lab.land({"a/b/c/old.json": None, "a/new.json": V0, "a/b/new.json": V1})
+    assert any_tree.update(paths) == frozenset()
+    assert any_tree.notes() == {}
+    assert any_tree.write_index()
+    assert lab.read("a/b/new.json") == V1
+    lab.assert_clean()
+
+
 def test_a_service_changes_its_format(lab: Lab, any_tree: WorkTree) -> None:
     lab.follow(any_tree, {"nginx.json": None, "nginx.yaml": "v: 2\n"})
     assert not (lab.root / "nginx.json").exists()
