@@ -248,7 +248,8 @@ class ConfigService:
             with asking(ask.asker):
                 if ask.dry_run:
                     return self._preview(planner)
-                outcome = self._land(planner.plan, ask, digest_of(changes))
+                digest = "" if ask.request_id is None else digest_of(changes)
+                outcome = self._land(planner.plan, ask, digest)
         except PreconditionFailed as error:
             explain(error, changes, self._store.snapshot())
             raise
