@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from configsvc.core.changes import ANONYMOUS, Outcome, Plan
@@ -85,3 +85,11 @@ def assert_sound(root: Path) -> None:
     done = run_git(root, "fsck", "--strict", "--no-dangling")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == b""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once `condition` is true; fail when it is not in time."""
+    give_up_at = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < give_up_at, "the condition did not come true in time"
+        time.sleep(0.01)

@@ -2,52 +2,23 @@ from __future__ import annotations
 
 import os
 import stat
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from configsvc.core.changes import ANONYMOUS, COMMITTER, Plan
-from configsvc.core.errors import OutcomeUnknown, RepositoryUnusable, RequestIdReused, WriteFailed
-from configsvc.store import adoption
-from configsvc.store.base import Write
+from configsvc.core.errors import OutcomeUnknown, RepositoryUnusable, WriteFailed
 from configsvc.store.diagnosis import diagnose
 from configsvc.store.gitstore import GitStore
 from configsvc.store.repository import SETTINGS
-from tests.store.gitrepo import (
-    IDENTITY,
-    NO_HOOKS,
-    assert_sound,
-    commit_files,
-    git,
-    new_repository,
-    put,
-    run_git,
-)
+from tests.store.gitrepo import NO_HOOKS, assert_sound, commit_files, git, new_repository, put, wait_until
 from tests.store.test_packs import FullDisk
 
-DEADLINE_S = 10.0
-
 pytestmark = pytest.mark.slow
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < give_up_at, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def all_versions(store: GitStore) -> dict[str, list[object]]:
     snapshot = store.snapshot()
     return {service: list(snapshot.entries(service)) for service in snapshot.services()}
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "repo"
 
 
 def test_each_write_is_one_commit_with_its_author_and_message(root: Path) -> None:
@@ -102,77 +73,6 @@ def test_an_index_saved_for_a_head_that_is_no_longer_on_main_is_rebuilt(root: Pa
         assert store.snapshot().revision == 3
 
 
-def test_a_request_id_is_known_after_a_restart(root: Path) -> None:
-    from configsvc.core.names import Format
-    from configsvc.documents.document import read_document
-    from configsvc.service import Ask, ConfigService
-    from configsvc.service.changes import PutDocument
-
-    change = PutDocument("nginx", read_document(b'{"a": 1}', Format.JSON))
-    other = PutDocument("nginx", read_document(b'{"a": 2}', Format.JSON))
-    ask = Ask(request_id="deploy-7")
-    with GitStore.open(root) as store:
-        first = ConfigService(store).commit([change], ask=ask).outcome
-    with GitStore.open(root) as store:
-        service = ConfigService(store)
-        service.commit([other])
-        assert service.commit([change], ask=ask).outcome == first
-        assert store.snapshot().revision == 3
-    assert "Config-Request-Id: deploy-7" in git(root, "log", "--format=%B")
-
-
-def test_a_request_id_reused_for_another_write_after_a_restart_is_refused(root: Path) -> None:
-    with GitStore.open(root) as store:
-        put(store, {"a.json": b"1"}, request_id="1", digest="of a")
-    with GitStore.open(root) as store, pytest.raises(RequestIdReused):
-        put(store, {"b.json": b"1"}, request_id="1", digest="of b")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("is_ours", [True, False])
-def test_a_request_id_in_an_adopted_commit_is_known_when_a_server_made_it(
-    root: Path, monkeypatch: pytest.MonkeyPatch, is_ours: bool
-) -> None:
-    with GitStore.open(root) as store:
-        put(store, {"a.json": b"1"})
-        committer = COMMITTER.email if is_ours else "eve@example.com"
-        monkeypatch.setitem(IDENTITY, "GIT_COMMITTER_EMAIL", committer)
-        monkeypatch.setitem(IDENTITY, "GIT_AUTHOR_NAME", ANONYMOUS.name)
-        moved = commit_files(root, {"b.json": "1"}, "By another tool\n\nConfig-Request-Id: theirs")
-        wait_until(lambda: store.snapshot().commit_id == moved)
-        outcome = put(store, {"b.json": b"2"}, request_id="theirs", digest="")
-    assert (outcome.commit_id == moved) == is_ours
-
-
-def test_a_message_with_a_scissors_line_does_not_hide_its_request_id(root: Path) -> None:
-    scissors = "Subject\n\n# ------------------------ >8 ------------------------\nrest\n"
-    write = Write(lambda view: Plan({"a.json": b"1"}, scissors), ANONYMOUS, request_id="r", digest="d")
-    with GitStore.open(root) as store:
-        first = store.submit(write).result(10)
-    with GitStore.open(root) as store:
-        assert store.submit(write).result(10) == first
-
-
-@pytest.mark.slow
-def test_a_failure_that_may_pass_does_not_condemn_a_move_of_main(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with GitStore.open(root) as store:
-        put(store, {"a.json": b"1"})
-        failing = [OSError(5, "Input/output error")]
-        real = adoption.make_durable
-
-        def once(*arguments: Any, **more: Any) -> None:
-            if failing:
-                raise failing.pop()
-            real(*arguments, **more)
-
-        monkeypatch.setattr(adoption, "make_durable", once)
-        commit_files(root, {"b.json": "{}"})
-        wait_until(lambda: not failing)
-        assert put(store, {"c.json": b"1"}).revision == 4
-
-
 def test_a_ref_that_another_process_locks_for_long_leaves_no_packs_behind(root: Path) -> None:
     with GitStore.open(root) as store:
         put(store, {"a.json": b"1"})
@@ -186,13 +86,6 @@ def test_a_ref_that_another_process_locks_for_long_leaves_no_packs_behind(root: 
         assert put(store, {"a.json": b"2"}).revision == 3
 
 
-def test_a_request_id_reused_in_the_same_life_is_refused(root: Path) -> None:
-    with GitStore.open(root) as store:
-        put(store, {"a.json": b"1"}, request_id="x", digest="1")
-        with pytest.raises(RequestIdReused):
-            put(store, {"a.json": b"2"}, request_id="x", digest="2")
-
-
 def test_the_settings_and_the_hook_are_pinned_again_at_each_start(root: Path) -> None:
     GitStore.open(root).close()
     git(root, "config", "gc.auto", "6700")
@@ -204,101 +97,6 @@ def test_the_settings_and_the_hook_are_pinned_again_at_each_start(root: Path) ->
     hook = root / ".git/configsvc/hooks/reference-transaction"
     assert git(root, "config", "core.hooksPath") == str(hook.parent)
     assert stat.S_IMODE(hook.stat().st_mode) & 0o111
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["commit", "--allow-empty", "-m", "x"],
-        ["commit", "--no-verify", "--allow-empty", "-m", "x"],
-        ["update-ref", "refs/heads/main", "HEAD~1"],
-        ["update-ref", "-d", "refs/heads/main"],
-        ["branch", "-f", "other", "HEAD"],
-        ["reset", "--soft", "HEAD~1"],
-        ["branch", "-m", "main", "renamed"],
-    ],
-    ids=" ".join,
-)
-def test_git_cannot_move_main_but_may_move_other_branches(root: Path, command: list[str]) -> None:
-    with GitStore.open(root) as store:
-        head = put(store, {"a.json": b"1"}).commit_id
-        assert store.flush()
-        done = run_git(root, *command)
-        assert (done.returncode == 0) is (command[0] == "branch" and "other" in command)
-        if done.returncode:
-            assert b"configsvc commit" in done.stderr
-        assert git(root, "rev-parse", "refs/heads/main") == head
-
-
-def test_git_may_reset_the_working_tree_to_main(root: Path) -> None:
-    with GitStore.open(root) as store:
-        put(store, {"a.json": b"1"})
-        assert store.flush()
-        (root / "a.json").write_text("mine")
-        git(root, "reset", "-q", "--hard")
-        assert (root / "a.json").read_bytes() == b"1"
-
-
-def test_a_commit_made_past_the_hook_is_adopted_when_it_builds_on_main(root: Path) -> None:
-    with GitStore.open(root) as store:
-        put(store, {"a.json": b"1"})
-        moved = commit_files(root, {"a.json": "2", "b.json": "{}"}, "By hand")
-        outcome = put(store, {"c.json": b"1"})
-        assert outcome.revision == 4
-        assert git(root, "rev-parse", f"{outcome.commit_id}^") == moved
-        entry = store.snapshot().find("a")
-        assert entry is not None
-        assert (entry.version, entry.revision) == (1, 3)
-        assert store.status().problems == {}
-        assert store.flush()
-        assert git(root, "status", "--porcelain") == ""
-
-
-@pytest.mark.slow
-def test_an_idle_store_notices_that_main_moved(root: Path) -> None:
-    with GitStore.open(root) as store:
-        moved = commit_files(root, {"b.json": "{}"})
-        wait_until(lambda: store.snapshot().commit_id == moved)
-
-
-def test_history_that_does_not_build_on_main_stops_writes_until_it_is_put_right(root: Path) -> None:
-    with GitStore.open(root) as store:
-        first = put(store, {"a.json": b"1"}).commit_id
-        good = put(store, {"a.json": b"2"}).commit_id
-        git(root, *NO_HOOKS, "update-ref", "refs/heads/main", first)
-        with pytest.raises(Exception, match="update-ref refs/heads/main") as caught:
-            put(store, {"a.json": b"3"})
-        assert getattr(caught.value, "code", None) == "diverged"
-        assert store.snapshot().commit_id == good
-        assert store.snapshot().read("a.json") == b"2"
-        assert "diverged" in store.status().problems
-        git(root, *NO_HOOKS, "update-ref", "refs/heads/main", good)
-        assert put(store, {"a.json": b"3"}).versions[0].version == 2
-        assert store.status().problems == {}
-
-
-@pytest.mark.slow
-def test_a_foxtrot_merge_is_not_adopted(root: Path) -> None:
-    with GitStore.open(root) as store:
-        base = put(store, {"a.json": b"1"}).commit_id
-        head = put(store, {"b.json": b"1"}).commit_id
-        tree = git(root, "rev-parse", f"{head}^{{tree}}")
-        side = git(root, "commit-tree", tree, "-p", base, "-m", "side")
-        foxtrot = git(root, "commit-tree", tree, "-p", side, "-p", head, "-m", "foxtrot")
-        git(root, *NO_HOOKS, "update-ref", "refs/heads/main", foxtrot)
-        wait_until(lambda: "diverged" in store.status().problems)
-        assert store.snapshot().commit_id == head
-
-
-@pytest.mark.slow
-def test_a_deleted_main_stops_writes_and_reads_go_on(root: Path) -> None:
-    with GitStore.open(root) as store:
-        head = put(store, {"a.json": b"1"}).commit_id
-        (root / ".git/refs/heads/main").unlink()
-        wait_until(lambda: "diverged" in store.status().problems)
-        assert store.snapshot().read("a.json") == b"1"
-        (root / ".git/refs/heads/main").write_text(head + "\n")
-        assert put(store, {"a.json": b"2"}).revision == 3
 
 
 @pytest.mark.parametrize("nth", range(9))
@@ -328,7 +126,6 @@ def test_a_full_disk_leaves_the_old_state_or_the_new_and_writes_go_on_after(root
     assert_sound(root)
 
 
-@pytest.mark.slow
 def test_an_unknown_outcome_is_settled_without_another_write(root: Path) -> None:
     GitStore.open(root).close()
     disk = FullDisk(10_000)
@@ -409,14 +206,6 @@ def test_a_cat_file_that_was_killed_is_replaced(root: Path) -> None:
         assert snapshot.read("a.json") == b"1"
 
 
-def _is_cat_file_of(process: Path, root: Path) -> bool:
-    try:
-        command = (process / "cmdline").read_bytes()
-        return b"cat-file" in command and (process / "cwd").resolve() == root.resolve()
-    except OSError:
-        return False
-
-
 def test_a_shallow_clone_is_refused_and_served_once_its_history_is_whole(root: Path, tmp_path: Path) -> None:
     with GitStore.open(root) as store:
         put(store, {"nginx.json": b"{}\n"})
@@ -428,3 +217,11 @@ def test_a_shallow_clone_is_refused_and_served_once_its_history_is_whole(root: P
     git(clone, "fetch", "-q", "--unshallow")
     with GitStore.open(clone) as store:
         assert store.snapshot().revision == 2
+
+
+def _is_cat_file_of(process: Path, root: Path) -> bool:
+    try:
+        command = (process / "cmdline").read_bytes()
+        return b"cat-file" in command and (process / "cwd").resolve() == root.resolve()
+    except OSError:
+        return False

@@ -10,6 +10,9 @@ from configsvc.store.objects import object_id
 from configsvc.store.worktree import WorkTree
 from tests.store.gitrepo import git, new_repository, run_git
 
+V0, V1, V2, V3 = '{"v": 0}\n', '{"v": 1}\n', '{"v": 2}\n', '{"v": 3}\n'
+MINE = '{"mine": true}\n'
+
 Edits = Mapping[str, str | bytes | None]
 
 
