@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ SLOW_ROOMS = frozenset(
     Path(__file__).parent / room for room in ("crash", "documents/hostile", "edge", "end_to_end", "gitdoor")
 )
 """Where nearly every test has a server or a git of its own, or a text made to be slow."""
+
+_ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 
 _builders: dict[tuple[str, bool], Any] = {}
 _compile_builder = Rule._compile_builder
@@ -45,13 +48,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave slow rooms unread where no test of theirs is asked for: it is half of the fast suite's start."""
-    return True if "not slow" in config.option.markexpr and collection_path in SLOW_ROOMS else None
+    """Leave unread what has no test that is asked for: it would be half of the fast suite's start."""
+    if "not slow" not in config.option.markexpr:
+        return None
+    if collection_path.suffix == ".py":
+        return _ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) is not None or None
+    return collection_path in SLOW_ROOMS or None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of slow rooms."""
+    slow = {path for path in {item.path for item in items} if not SLOW_ROOMS.isdisjoint(path.parents)}
     for item in items:
-        if not SLOW_ROOMS.isdisjoint(item.path.parents):
+        if item.path in slow:
             item.add_marker(pytest.mark.slow)

@@ -106,7 +106,6 @@ def test_a_header_does_not_change_the_method(name: str) -> None:
     assert client.get("/config?service=x").status_code == 200
 
 
-@pytest.mark.parametrize("path", EVERY_PATH)
 @pytest.mark.parametrize(
     ("host", "status"),
     [
@@ -135,10 +134,11 @@ def test_a_header_does_not_change_the_method(name: str) -> None:
         ("\x00", 400),
     ],
 )
-def test_only_requests_to_a_known_host_are_answered(path: str, host: str, status: int | None) -> None:
+def test_only_requests_to_a_known_host_are_answered(host: str, status: int | None) -> None:
     client = make_client(Settings(host_name=("mine.example",)))
-    found = client.get(path, environ_overrides={"HTTP_HOST": host}).status_code
-    assert found == status if status else found in (200, 404)
+    for path in EVERY_PATH:
+        found = client.get(path, environ_overrides={"HTTP_HOST": host}).status_code
+        assert found == status if status else found in (200, 404), path
 
 
 def test_a_request_without_a_host_is_refused() -> None:

@@ -113,6 +113,7 @@ def test_a_deletion_of_an_enabled_service_is_found_in_commits(root: Path, gate: 
     assert "enabled: false" in violation.message
 
 
+@pytest.mark.slow
 def test_schemas_of_the_repository_and_of_the_operator_are_applied(
     root: Path, gate: Gate, tmp_path: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_branch_beside_main_is_judged_by_what_it_changes(root: Path, gate: Gat
     assert "changed on main meanwhile too" in violation.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "start"),
     [

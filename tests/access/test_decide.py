@@ -206,6 +206,7 @@ def test_a_unix_user_acts_as_the_principal_that_names_it(book: Book) -> None:
     assert book.access.find_unix_user("ops") is None
 
 
+@pytest.mark.slow
 def test_many_threads_see_each_change_at_once(book: Book) -> None:
     """Each thread has its change committed before it asks, while the others change principals too."""
     book.add("admin", all="admin")

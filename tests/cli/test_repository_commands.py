@@ -11,6 +11,8 @@ from configsvc.settings import Settings
 from tests.cli.conftest import Called
 from tests.store.gitrepo import commit_files, git, new_repository
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:

@@ -19,7 +19,7 @@ from configsvc.store.memory import MemoryStore
 WAIT_S = 20.0
 
 
-@pytest.fixture(params=["memory", "git"])
+@pytest.fixture(params=["memory", pytest.param("git", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ConfigStore]:
     made: ConfigStore = MemoryStore() if request.param == "memory" else GitStore.open(tmp_path / "repo")
     yield made

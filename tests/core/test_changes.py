@@ -60,6 +60,7 @@ def test_text_of_a_client_forges_no_trailer(subject: str, body: str, ours: dict[
     assert trailers(commit_message(subject, body, ours)) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(LINES, BREAKS), max_size=8), st.booleans())
 def test_no_mix_of_lines_forges_a_trailer(parts: list[tuple[str, str]], with_ours: bool) -> None:
@@ -68,6 +69,7 @@ def test_no_mix_of_lines_forges_a_trailer(parts: list[tuple[str, str]], with_our
     assert trailers(message) == (["Config-Request-Id: r-1"] if with_ours else [])
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_a_message_holds_no_character_that_hides_or_reorders(subject: str, body: str) -> None:
     message = commit_message(subject, body, {"Config-Request-Id": subject})
@@ -105,6 +107,7 @@ def test_an_author_fits_the_header_of_a_commit(name: str, email: str, text: str)
     assert str(Author(name, email)) == text
 
 
+@pytest.mark.slow
 @given(st.text(), st.text())
 def test_no_author_breaks_the_header(name: str, email: str) -> None:
     text = str(Author(name, email))

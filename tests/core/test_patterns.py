@@ -54,12 +54,14 @@ def test_a_pattern_covers_what_it_says(pattern: str, path: str, is_covered: bool
     assert parse_pattern(pattern).covers(path) is is_covered
 
 
+@pytest.mark.slow
 @given(PATTERNS, PATTERNS, SERVICES)
 def test_what_covers_a_scope_covers_every_service_in_it(outer: str, inner: str, service: str) -> None:
     if parse_pattern(outer).covers(inner) and parse_pattern(inner).covers(service):
         assert parse_pattern(outer).covers(service)
 
 
+@pytest.mark.slow
 @given(PATTERNS)
 def test_a_pattern_is_what_its_text_says(text: str) -> None:
     assert str(parse_pattern(text)) == text

@@ -394,6 +394,7 @@ def test_any_json_can_be_made_to_say_any_value(old: Value, new: Value) -> None:
         assert mixed.encode() == read_document(mixed.encode(), Format.JSON).data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases("positive", "yaml"), ids=lambda case: case.stem)
 @settings(max_examples=5, deadline=None)
 @given(patch=OBJECTS, data=st.data())

@@ -85,6 +85,7 @@ def test_other_encodings_are_refused_at_the_first_wrong_byte(data: bytes, place:
     assert json_refusal(data).startswith(f"{place}: {message}")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(OBJECTS, st.sampled_from([None, 0, 1, 4]), st.booleans())
 def test_layout_keeps_the_value_and_is_done_once(
@@ -97,6 +98,7 @@ def test_layout_keeps_the_value_and_is_done_once(
     assert stored.decode() == json.dumps(value, indent=2, ensure_ascii=ascii_only) + "\n"
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(OBJECTS, st.data())
 def test_a_broken_text_is_refused_and_never_crashes(value: dict[str, object], data: st.DataObject) -> None:

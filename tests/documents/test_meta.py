@@ -120,6 +120,7 @@ def test_an_edit_that_changes_nothing_keeps_every_byte(old: str) -> None:
     assert edited(old.encode(), meta) in (old, None if meta == Meta() else old)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(OLD, st.builds(Meta, st.booleans(), TEXTS, TEXTS))
 def test_what_was_written_reads_as_what_was_meant(old: bytes | None, meta: Meta) -> None:

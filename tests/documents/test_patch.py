@@ -178,6 +178,7 @@ def test_the_result_is_held_to_the_bounds() -> None:
         merge_patch({}, {"a": {"b": {"c": {}}}}, bounds=replace(bounds, max_nodes=50))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(OBJECTS, st.lists(OPERATIONS, max_size=6))
 def test_any_patch_is_applied_or_refused_and_changes_nothing_it_was_given(value: Any, patch: Any) -> None:
@@ -191,6 +192,7 @@ def test_any_patch_is_applied_or_refused_and_changes_nothing_it_was_given(value:
     assert json.dumps([value, patch]) == before
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_a_merge_patch_applied_twice_is_applied_once(value: Any, patch: Any) -> None:

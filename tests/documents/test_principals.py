@@ -136,6 +136,7 @@ def test_the_published_schema_refuses_what_the_parser_refuses(text: str) -> None
     assert not Draft202012Validator(SCHEMA).is_valid(value)
 
 
+@pytest.mark.slow
 @given(PRINCIPALS)
 def test_what_is_written_reads_the_same_and_is_what_the_schema_says(principal: Principal) -> None:
     data = write_principal(principal)

@@ -57,6 +57,7 @@ def test_files_that_come_go_or_end_without_a_line_end_are_shown_as_git_does(
     assert unified_diff("x.json", before, after) == diff
 
 
+@pytest.mark.slow
 @given(LINES, LINES)
 @settings(max_examples=300, deadline=None)
 def test_a_diff_is_never_longer_than_needed(before: list[str], after: list[str]) -> None:

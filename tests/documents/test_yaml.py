@@ -89,6 +89,7 @@ class QuotingDumper(yaml.SafeDumper):
 QuotingDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(STRING_TAG, text, style="'"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(OBJECTS, st.booleans(), st.sampled_from([None, True, False]))
 def test_yaml_of_a_value_parses_to_it(
@@ -98,6 +99,7 @@ def test_yaml_of_a_value_parses_to_it(
     assert parse_yaml(text.encode(), bounds=BOUNDS) == value
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(OBJECTS)
 def test_json_of_a_value_parses_to_it(value: dict[str, object]) -> None:
@@ -106,6 +108,7 @@ def test_json_of_a_value_parses_to_it(value: dict[str, object]) -> None:
         assert parse_yaml(text.encode(), bounds=BOUNDS) == value
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(

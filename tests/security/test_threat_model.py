@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -14,13 +11,16 @@ ROWS = [line for line in PAGE.splitlines() if re.match(r"\| (?!threat|---)", lin
 NAMED = re.compile(r"\| `(tests/[a-z_0-9/]+\.py)::(test_[a-z_0-9]+)` \|$")
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_each_line_of_the_threat_model_names_a_test_that_exists(row: str) -> None:
-    named = NAMED.search(row)
-    assert named is not None, row
-    tree = ast.parse((ROOT / named[1]).read_text(encoding="utf-8"))
-    assert named[2] in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-
-
-def test_the_threat_model_is_read() -> None:
+def test_each_line_of_the_threat_model_names_a_test_that_exists() -> None:
     assert len(ROWS) > 20
+    assert [row for row in ROWS if not names_a_test(row)] == []
+
+
+def names_a_test(row: str) -> bool:
+    named = NAMED.search(row)
+    if named is None or not (ROOT / named[1]).is_file():
+        return False
+    return (
+        re.search(rf"^def {named[2]}\(", (ROOT / named[1]).read_text(encoding="utf-8"), re.MULTILINE)
+        is not None
+    )

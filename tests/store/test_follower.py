@@ -16,6 +16,8 @@ from configsvc.store.worktree import WorkTree
 from tests.store.gitrepo import assert_sound, git
 from tests.store.treelab import Lab
 
+pytestmark = pytest.mark.slow
+
 V0, V1, V2, MINE = '{"v": 0}\n', '{"v": 1}\n', '{"v": 2}\n', '{"mine": true}\n'
 NEVER_S = 1000.0
 WAIT_S = 20.0
@@ -329,7 +331,6 @@ print(rounds, mine)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_nothing_is_lost_of_what_an_editor_saves_in_a_loop(lab: Lab, can_exchange: bool) -> None:
     """It saves in three ways, and takes its edits back in between, so that the service writes again."""
@@ -361,7 +362,6 @@ def test_nothing_is_lost_of_what_an_editor_saves_in_a_loop(lab: Lab, can_exchang
     assert_sound(lab.root)
 
 
-@pytest.mark.slow
 def test_nothing_is_lost_of_what_a_person_stages_in_a_loop(
     lab: Lab, started: Callable[..., Follower]
 ) -> None:

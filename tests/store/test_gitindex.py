@@ -10,6 +10,8 @@ from configsvc.store.gitindex import GitIndex, IndexCorrupt, IndexEntry, IndexUn
 from configsvc.store.objects import object_id
 from tests.store.gitrepo import commit_files, git, new_repository, run_git
 
+pytestmark = pytest.mark.slow
+
 FILES: dict[str, str | None] = {
     "a.json": "{}\n",
     "a/b.json": "1\n",

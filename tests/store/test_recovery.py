@@ -13,6 +13,8 @@ from configsvc.store.objects import object_id
 from configsvc.store.recovery import recover
 from tests.store.gitrepo import assert_sound, commit_files, git, new_repository
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def git_dir(tmp_path: Path) -> Path:
@@ -176,7 +178,6 @@ def test_a_persons_link_that_was_just_being_replaced_is_kept(git_dir: Path) -> N
     assert os.readlink(kept) == "elsewhere"
 
 
-@pytest.mark.slow
 def test_thousands_of_packs_cost_milliseconds(git_dir: Path) -> None:
     folder = git_dir / "objects" / "pack"
     for number in range(3000):

@@ -68,6 +68,7 @@ def test_any_edits_give_the_tree_that_git_would_write(
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(before=EDITS, edits=st.dictionaries(PATHS, st.one_of(st.none(), st.binary(max_size=4)), max_size=30))
 def test_many_edits_at_once_give_the_tree_that_they_give_one_by_one(

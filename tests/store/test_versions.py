@@ -137,6 +137,7 @@ def test_history_after_a_commit_that_is_not_on_the_chain_is_empty(tmp_path: Path
     assert list(first_parent_commits(root, head, after=side)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece_commits", [1, 2, 3, 6, 7])
 def test_a_long_history_is_the_same_in_pieces_of_any_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_commits: int
@@ -181,6 +182,7 @@ def commit_changes(number: int, files: dict[str, str | None]) -> CommitChanges:
     return CommitChanges(bytes([number]) * 20, 1000 + number, "A <a@b>", tuple(changes))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(commits=COMMITS, cut=st.integers(0, 12))
 def test_saved_in_between_and_fed_on_gives_the_same_index(

@@ -73,6 +73,7 @@ def test_loading_it_costs_every_run_of_pytest_nothing() -> None:
     assert set(ran.stdout.split()) == {"configsvc", "configsvc.pytest_plugin"}
 
 
+@pytest.mark.slow
 def test_a_real_server_in_this_process_starts_empty_and_tells_of_changes(
     configsvc_server: RunningServer,
 ) -> None:

@@ -137,6 +137,7 @@ def test_without_the_libraries_the_server_says_what_to_install(monkeypatch: pyte
         pass
 
 
+@pytest.mark.slow
 def test_a_server_without_traces_does_not_load_the_libraries() -> None:
     code = "import sys, configsvc.cli.serve; print([m for m in sys.modules if m.startswith('opentelemetry')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

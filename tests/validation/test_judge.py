@@ -77,6 +77,7 @@ def test_a_file_over_its_bounds_is_no_schema() -> None:
     assert "nodes" in found.message
 
 
+@pytest.mark.slow
 def test_a_schema_under_a_name_of_any_length_takes_no_more_memory_than_its_file() -> None:
     inner: dict[str, object] = {f"k{number}": {} for number in range(5000)}
     (found,) = check_schema(schema({"properties": {"x" * 100_000: {"properties": inner}}}))

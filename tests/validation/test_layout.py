@@ -202,6 +202,7 @@ def test_a_long_path_is_shown_in_part() -> None:
     assert len(shown_path("x" * 10_000)) < 210
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.from_regex(r"[a-z0-9]{1,5}(/[a-z0-9]{1,5}){0,3}", fullmatch=True), st.sampled_from(Format))
 def test_no_service_can_have_a_path_that_is_refused(service: str, format_: Format) -> None:

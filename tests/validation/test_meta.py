@@ -90,6 +90,7 @@ def test_the_usual_booleans_are_schemas_in_every_draft(draft: str) -> None:
     assert check_schema(schema(made)) == []
 
 
+@pytest.mark.slow
 def test_a_schema_of_thousands_of_schemas_is_checked_in_less_than_the_limit_of_a_worker() -> None:
     properties = {f"k{number}": {"type": "string", "minLength": 1} for number in range(1500)}
     began_s = time.process_time()

@@ -234,6 +234,7 @@ def test_a_commit_of_another_type_or_with_a_parameter_is_refused(client: FlaskCl
     assert refusal(send(client, "POST", f"{COMMITS}?message=x", body)) == (400, "request-invalid")
 
 
+@pytest.mark.slow
 def test_each_document_of_a_commit_has_its_own_bound_and_all_have_one(client: FlaskClient) -> None:
     half = {"text": "x" * (600 << 10)}
     changes = [{"op": "put", "service": f"s{n}", "value": half} for n in range(20)]

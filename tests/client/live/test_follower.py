@@ -349,6 +349,7 @@ def test_a_version_is_saved_until_that_succeeds() -> None:
     assert isinstance(steps.send(b": heartbeat\n\n"), Receive)
 
 
+@pytest.mark.slow
 def test_whatever_comes_every_config_ends_at_head() -> None:
     """Play random stories on a server whose head only rises; heal it; compare."""
     for seed in range(40):
