@@ -16,3 +16,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 def raw_headers(headers: Iterable[tuple[str, str]]) -> RawHeaders:
     """Return text headers as ASGI has them: lower-case names, latin-1 bytes."""
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return headers as HTTP/1.1 sends them, each line with its end."""
+    return b"".join(b"%s: %s\r\n" % pair for pair in headers)

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+MAX_HEADERS = 256
+MAX_PIPELINED = 128
+LINGER_S = 2.0
+"""Seconds that a client has to hang up after the last answer."""
+OVERFLOW_CONNECTIONS = 64
+"""Connections beyond the cap that are told so; more are dropped without a word."""
+
+T = TypeVar("T")
+
+
+@functools.lru_cache(maxsize=256)
+def shared(value: T) -> T:
+    """Return the one of all equal values that the connections share, lest each keep its own."""
+    return value
 
 
 @dataclass(frozen=True, slots=True)

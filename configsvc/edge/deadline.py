@@ -45,5 +45,18 @@ class Deadline:
         self._action()
 
 
+def start(deadline: Deadline | None, seconds: float, action: Callable[[], None]) -> Deadline:
+    """Start a deadline, made now if it was never before, and return it."""
+    deadline = deadline or Deadline(seconds, action)
+    deadline.start()
+    return deadline
+
+
+def stop(deadline: Deadline | None) -> None:
+    """Stop a deadline, if it was ever made."""
+    if deadline is not None:
+        deadline.stop()
+
+
 def _nothing() -> None:
     return

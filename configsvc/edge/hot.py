@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from configsvc.api import headers
-from configsvc.edge.asgi_types import RawHeaders
+from configsvc.edge.asgi_types import RawHeaders, header_lines
 from configsvc.store.base import Snapshot
 
 BYTES_BESIDE_TEXT = 640
@@ -92,8 +92,8 @@ def hot_read(service: str, answer_headers: RawHeaders, body: bytes | None) -> Ho
     version, revision = int(found[_VERSION]), int(found[_REVISION])
     if body is None or found.get(b"content-length") != b"%d" % len(body):
         return unfit(service, version, revision)
-    body_lines = _lines([pair for pair in answer_headers if pair[0] in _OF_BODY])
-    lines = _lines([pair for pair in answer_headers if pair[0] not in (*_OF_BODY, _REVISION)]) + b"\r\n"
+    body_lines = header_lines([pair for pair in answer_headers if pair[0] in _OF_BODY])
+    lines = header_lines([pair for pair in answer_headers if pair[0] not in (*_OF_BODY, _REVISION)]) + b"\r\n"
     return HotRead(
         service,
         version,
@@ -109,10 +109,6 @@ def hot_read(service: str, answer_headers: RawHeaders, body: bytes | None) -> Ho
 def unfit(service: str, version: int, revision: int) -> HotRead:
     """Return the mark of an answer that is not kept, such as one that is too large."""
     return HotRead(service, version, b"", b"", b"", 0, 0, revision, is_unfit=True)
-
-
-def _lines(pairs: RawHeaders) -> bytes:
-    return b"".join(name + b": " + value + b"\r\n" for name, value in pairs)
 
 
 class HotReads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 
 def give_back_memory() -> None:
@@ -10,3 +11,10 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def shrink(members: set[Any]) -> None:
+    """Let a set take no more memory than its members need: it keeps room for as many as it ever had."""
+    kept = list(members)
+    members.clear()
+    members.update(kept)

@@ -14,6 +14,7 @@ from functools import partial
 
 from configsvc.api.v1.watching import HEARTBEAT, WATCH_PATH, Watch, ended, reconnect
 from configsvc.core.errors import ConfigError
+from configsvc.edge.asgi_types import header_lines
 from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.watches import WatchStreams, stream_headers
 from configsvc.watch.interest import Interest
@@ -55,10 +56,9 @@ class StreamRoom:
     def open(self, protocol: EdgeProtocol, watch: Watch, key: Key, query: bytes) -> None:
         """Answer a request for `watch` on a connection that is left to it."""
         stream = ParkedStream(self, protocol, watch, key, query)
-        protocol.park(stream)
+        protocol.park(stream, for_long=True)
         protocol.transport.set_write_buffer_limits(MAX_UNREAD_BYTES)
-        headers = [*protocol.server_state.default_headers, *stream_headers(watch)]
-        lines = b"".join(b"%s: %s\r\n" % pair for pair in headers)
+        lines = header_lines([*protocol.server_state.default_headers, *stream_headers(watch)])
         protocol.transport.write(b"HTTP/1.1 200 OK\r\n" + lines + b"transfer-encoding: chunked\r\n\r\n")
         stream.go_on()
 

@@ -13,31 +13,38 @@ from collections import deque
 from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from configsvc.api.problems import Problem, http_problem, phrase
-from configsvc.edge.connections import Parked, ProtocolLimits
-from configsvc.edge.deadline import Deadline
+from configsvc.api.problems import Problem, http_problem
+from configsvc.edge.asgi_types import header_lines
+from configsvc.edge.connections import (
+    LINGER_S,
+    MAX_HEADERS,
+    MAX_PIPELINED,
+    OVERFLOW_CONNECTIONS,
+    Parked,
+    ProtocolLimits,
+)
+from configsvc.edge.deadline import Deadline, start, stop
 from configsvc.edge.framing import check_head
+from configsvc.edge.lean import LeanProtocol
 from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.refusals import Refusals, Refused
 from configsvc.edge.transport import ClosingTransport
 
-MAX_HEADERS = 256
-MAX_PIPELINED = 128
-LINGER_S = 2.0
-"""Seconds that a client has to hang up after the last answer."""
-OVERFLOW_CONNECTIONS = 64
-"""Connections beyond the cap that are told so; more are dropped without a word."""
 
-
-class EdgeProtocol(HttpToolsProtocol):
+class EdgeProtocol(LeanProtocol):
     """One connection.
 
     Args:
         ready: Answers what it can as soon as the head is parsed, without a task and without ASGI.
     """
 
+    __slots__ = (
+        *("_answered_s", "_head_deadline", "_is_answered", "_is_body_open", "_is_head_open", "_is_upgrade"),
+        *("_limits", "_parked", "_ready", "_refusal", "_refusals", "_running", "_stash", "_unparsed_bytes"),
+        "_write_deadline",
+    )
     transport: ClosingTransport
 
     def __init__(
@@ -49,8 +56,6 @@ class EdgeProtocol(HttpToolsProtocol):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.peer = ""
-        """Address that it comes from."""
         self._ready = ready
         self._answered_s = 0.0  # by the loop's clock, when it was answered last without ASGI
         self._parked: Parked | None = None
@@ -58,8 +63,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._is_answered = False  # the request that is being parsed was
         self._limits = limits
         self._refusals = refusals
-        self._head_deadline = Deadline(limits.header_timeout_s, self._head_is_late)
-        self._write_deadline = Deadline(limits.write_timeout_s, self._write_is_late)
+        self._head_deadline: Deadline | None = None
+        self._write_deadline: Deadline | None = None
         self._refusal: Problem | None = None
         self._running: RequestResponseCycle | None = None
         self._is_head_open = False
@@ -74,7 +79,6 @@ class EdgeProtocol(HttpToolsProtocol):
         inner = cast(asyncio.Transport, transport)
         flush_s = self._limits.write_timeout_s
         super().connection_made(ClosingTransport(inner, linger_s=LINGER_S, flush_s=flush_s))
-        self.peer = self.client[0] if self.client else ""
         self._wait_idly(self._limits.keep_alive_s)  # uvicorn's own timer starts with the first answer
         excess = len(self.connections) - self._limits.max_connections
         if excess > OVERFLOW_CONNECTIONS:
@@ -94,8 +98,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         self._unset_keepalive_if_required()
-        self._head_deadline.end()
-        self._write_deadline.end()
+        for deadline in filter(None, (self._head_deadline, self._write_deadline)):
+            deadline.end()
         self.transport.forget()
 
     def eof_received(self) -> None:
@@ -118,12 +122,12 @@ class EdgeProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to count how long the client leaves its answer unread."""
         super().pause_writing()
-        self._write_deadline.start()
+        self._write_deadline = start(self._write_deadline, self._limits.write_timeout_s, self._write_is_late)
 
     def resume_writing(self) -> None:
         """The client reads."""
         super().resume_writing()
-        self._write_deadline.stop()
+        stop(self._write_deadline)
         if self._parked is not None:
             self._parked.go_on()
 
@@ -156,6 +160,8 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         if self._is_head_open or self._is_body_open:
             self._unparsed_bytes += len(data)
+        if self.parser is None:
+            self.begin_parsing()
         try:
             self.parser.feed_data(data)
             self._check_size(self._unparsed_bytes)
@@ -193,7 +199,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Judge the head, and begin the request, or answer it at once."""
-        self._head_deadline.stop()
+        stop(self._head_deadline)
         self._is_head_open = False
         self._unparsed_bytes = 0
         answer = self._find_ready()
@@ -216,6 +222,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def _begin_request(self) -> None:
         """Let uvicorn make the scope, which only requests need that are not answered at once, and go on."""
         url, headers, is_expecting = self.url, self.headers, self.expect_100_continue
+        self.begin_pipeline()
         super().on_message_begin()
         self.url, self.expect_100_continue = url, is_expecting
         self.headers += headers  # the list that the scope has too
@@ -244,10 +251,17 @@ class EdgeProtocol(HttpToolsProtocol):
 
     # Waiting without ASGI
 
-    def park(self, parked: Parked) -> None:
-        """Leave the connection to `parked`, which writes to the transport, until `unpark`."""
+    def park(self, parked: Parked, *, for_long: bool = False) -> None:
+        """Leave the connection to `parked`, which writes to the transport, until `unpark`.
+
+        Args:
+            for_long: It is not worth while to let the timer of idle connections go on.
+        """
         self._parked = parked
-        self._head_deadline.stop()
+        if for_long:
+            self._unset_keepalive_if_required()
+        stop(self._head_deadline)
+        self.end_parsing()
 
     def parse(self, data: bytes) -> None:
         """Take `data` as what came, for the parser."""
@@ -286,7 +300,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.transport.write(answer)
         self.server_state.total_requests += 1
         self._answered_s = self.loop.time()
-        self._head_deadline.stop()
+        stop(self._head_deadline)
         self._wait_idly(self._limits.keep_alive_s)
 
     def _is_quiet(self) -> bool:
@@ -316,10 +330,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(http_problem(405, "method: CONNECT is not served here"))
             return
-        kept = [name + b": " + value + b"\r\n" for name, value in self.headers if name != b"upgrade"]
-        head = method + b" " + self.url + b" HTTP/" + version + b"\r\n" + b"".join(kept) + b"\r\n"
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        kept = header_lines(pair for pair in self.headers if pair[0] != b"upgrade")
+        head = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, kept)
+        self.begin_parsing()
         self.data_received(head + rest)
 
     # Refusals
@@ -328,7 +341,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Answer with `problem` once the requests before are answered, and close."""
         self._refusal = problem
         self._is_head_open = False
-        self._head_deadline.stop()
+        stop(self._head_deadline)
         if self._is_body_open:
             self._give_up(self.cycle)
         if not self._is_answering():
@@ -346,16 +359,12 @@ class EdgeProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _write_refusal(self, problem: Problem) -> None:
-        path = getattr(self, "url", b"").partition(b"?")[0].decode("latin-1")
-        rendered = self._refusals.render(problem, path)
-        lines = [b"HTTP/1.1 %d %s" % (rendered.status, phrase(rendered.status).encode("ascii"))]
-        lines += [name + b": " + value for name, value in self.server_state.default_headers]
-        lines += [f"{name}: {value}".encode("latin-1") for name, value in rendered.headers]
-        lines += [b"connection: close", b"", rendered.body]
-        self.transport.write(b"\r\n".join(lines))
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        status, answer = self._refusals.render_last(problem, path, self.server_state.default_headers)
+        self.transport.write(answer)
         self.transport.close()
         scope = {"method": "-", "path": path or "-", "query_string": b"", "client": self.client}
-        self._refusals.log(scope, rendered.status, time.perf_counter())
+        self._refusals.log(scope, status, time.perf_counter())
 
     # Deadlines
 
@@ -367,7 +376,9 @@ class EdgeProtocol(HttpToolsProtocol):
         """Start the clock for a head that has begun, and for bytes that are none."""
         is_idle = not (self._is_body_open or self._is_answering())
         if self._is_head_open or (is_idle and not self._is_answered):
-            self._head_deadline.start()
+            self._head_deadline = start(
+                self._head_deadline, self._limits.header_timeout_s, self._head_is_late
+            )
 
     def _head_is_late(self) -> None:
         if self.flow.read_paused:

@@ -6,7 +6,7 @@ from configsvc.access.rates import RateLimits
 from configsvc.api import headers
 from configsvc.api.access_log import AccessLine
 from configsvc.core.principals import NEVER_S
-from configsvc.edge.asgi_types import RawHeaders
+from configsvc.edge.asgi_types import RawHeaders, header_lines
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import HotRequest, find_request, is_hot_target
 from configsvc.store.base import Snapshot
@@ -159,7 +159,6 @@ class ReadyAnswers:
     def _begin(self, snapshot: Snapshot, default_headers: RawHeaders) -> None:
         """Make anew how answers begin: with what changes by the second and by the commit."""
         self._snapshot, self._revision, self._default_headers = snapshot, snapshot.revision, default_headers
-        lines = b"".join(b"%s: %s\r\n" % pair for pair in default_headers)
-        lines += b"%s: %d\r\n" % (_REVISION, snapshot.revision)
+        lines = header_lines([*default_headers, (_REVISION, b"%d" % snapshot.revision)])
         self._ok = b"HTTP/1.1 200 OK\r\n" + lines
         self._unchanged = b"HTTP/1.1 304 Not Modified\r\n" + lines

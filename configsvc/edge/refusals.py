@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from configsvc.api import headers
 from configsvc.api.access_log import NO_REQUEST_ID, log_access
-from configsvc.api.problems import SEED_PATH, Problem, Rendered, is_seed_path, render
-from configsvc.edge.asgi_types import Scope
+from configsvc.api.problems import SEED_PATH, Problem, Rendered, is_seed_path, phrase, render
+from configsvc.edge.asgi_types import RawHeaders, Scope, header_lines
 from configsvc.metrics.metrics import Metrics
 
 
@@ -57,6 +57,15 @@ class Refusals:
         )
         return Rendered(rendered.status, (*rendered.headers, *added), rendered.body)
 
+    def render_last(self, problem: Problem, path: str, default_headers: RawHeaders) -> tuple[int, bytes]:
+        """Return the status and all bytes of an answer after which the connection is closed."""
+        rendered = self.render(problem, path)
+        told = [*default_headers, *((_raw(name), _raw(value)) for name, value in rendered.headers)]
+        start = b"HTTP/1.1 %d %s\r\n" % (rendered.status, _raw(phrase(rendered.status)))
+        return rendered.status, start + header_lines(
+            [*told, (b"connection", b"close")]
+        ) + b"\r\n" + rendered.body
+
     def log(self, scope: Scope, status: int, started_s: float, route: str = "") -> None:
         """Log and count a request that the application has not answered.
 
@@ -72,3 +81,7 @@ class Refusals:
         log_access(
             scope["method"], target, status, spent_s, NO_REQUEST_ID, remote=(scope.get("client") or ("",))[0]
         )
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("latin-1")

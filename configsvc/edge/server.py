@@ -21,7 +21,7 @@ from configsvc.edge.bridge import BridgeLimits, WsgiBridge
 from configsvc.edge.connections import ProtocolLimits
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.limiting import Limiting
-from configsvc.edge.memory import give_back_memory
+from configsvc.edge.memory import give_back_memory, shrink
 from configsvc.edge.parking import Parking
 from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.readings import hot_reading, server_reading
@@ -56,7 +56,8 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
-        self._most_connections = 0
+        self._most_connections = 0  # since memory was given back
+        self._connections_before = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
@@ -68,9 +69,13 @@ class Server(uvicorn.Server):
         """Do what is due ten times a second; return whether to stop."""
         count = len(self.server_state.connections)
         self._most_connections = max(self._most_connections, count)
-        if counter % TICKS_A_TRIM == 0 and count < self._most_connections - MANY_CONNECTIONS:
-            self._most_connections = count
-            give_back_memory()
+        if counter % TICKS_A_TRIM == 0:
+            is_leaving = count < self._connections_before - MANY_CONNECTIONS
+            if count < self._most_connections - MANY_CONNECTIONS and not is_leaving:
+                self._most_connections = count
+                shrink(self.server_state.connections)
+                give_back_memory()
+            self._connections_before = count
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+_NO_EXTRA: dict[str, Any] = {}
+"""What the transport itself knows beside `inner`: nothing, and no dict for each."""
+
 
 class ClosingTransport(asyncio.Transport):
     """Writes to `inner`; a close is done in bounded time, and loses no answer.
@@ -21,8 +24,10 @@ class ClosingTransport(asyncio.Transport):
         flush_s: Seconds that the client has to read what was written.
     """
 
+    __slots__ = ("_flush_s", "_inner", "_linger_s", "_timer", "is_lingering")
+
     def __init__(self, inner: asyncio.Transport, *, linger_s: float, flush_s: float) -> None:
-        super().__init__()
+        super().__init__(_NO_EXTRA)
         self._inner = inner
         self._linger_s = linger_s
         self._flush_s = flush_s

@@ -48,6 +48,9 @@ class Wire:
         self._parking = parking
         self._known = ready.known
         self._blocks: dict[bytes, WaitHeaders | None] = {}
+        self.find_answer = self.find
+        self.park_request = self.park
+        """Both bound once, for all connections."""
 
     def find(self, data: bytes, default_headers: RawHeaders, peer: str) -> bytes | None:
         """Return the answer to the request that `data` is; None when it is not for here.
@@ -114,10 +117,12 @@ class Wire:
 class WireProtocol(EdgeProtocol):
     """One connection, whose hot reads are answered by `wire`."""
 
+    __slots__ = ("_find", "_park")
+
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._find = wire.find
-        self._park = wire.park
+        self._find = wire.find_answer
+        self._park = wire.park_request
 
     def data_received(self, data: bytes) -> None:
         """Answer a hot read, or parse what came."""

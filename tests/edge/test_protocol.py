@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from configsvc.edge.protocol import MAX_HEADERS
+from configsvc.edge.connections import MAX_HEADERS
 from configsvc.settings import Settings
 from tests.edge.running import PATIENCE_S, ask, connect, get, read_to_end, running, say, split_answers
 from tests.edge.wsgi_apps import Echo, Stream
