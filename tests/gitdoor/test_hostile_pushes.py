@@ -9,7 +9,8 @@ import pytest
 
 from tests.end_to_end.serving import Server
 from tests.gitdoor.clones import Clone, Pushed, clone, repository_url
-from tests.gitdoor.hostile import CASES, KINDS, Case
+from tests.gitdoor.hostile.case import Case
+from tests.gitdoor.hostile.kinds import CASES, KINDS
 from tests.gitdoor.plumbing import Plumber
 from tests.gitdoor.test_fetching import wait_for_no_process
 from tests.store.gitrepo import assert_sound, git
