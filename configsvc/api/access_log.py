@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Protocol, cast
 
@@ -77,6 +77,12 @@ class AccessLine:
             record = _record(self._method, self._target, self._status, _DURATION_MS, NO_REQUEST_ID)
             self._sink, self._line = sink, sink.prepare_line(record, _DURATION_MS)
         sink.write_line(self._line, duration_s and round(duration_s * 1000, 2))
+
+    def log_all(self, durations_s: Iterable[float]) -> None:
+        """Log one for each duration."""
+        if _log.isEnabledFor(logging.INFO):
+            for duration_s in durations_s:
+                self.log(duration_s)
 
 
 def _find_sink() -> LineSink | None:

@@ -6,7 +6,7 @@ import asyncio
 import io
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -100,9 +100,14 @@ class HotAnswerer:
         await self._read(request, scope)
 
     def note_ready(self, line: AccessLine, status: int, duration_s: float = 0.0) -> None:
-        """Count and log an answer that went straight to the network: all of them come through here."""
+        """Count and log an answer that went straight to the network."""
         self.ready[status] += 1
         line.log(duration_s)
+
+    def note_ready_all(self, line: AccessLine, status: int, durations_s: Sequence[float]) -> None:
+        """Count and log answers that went straight to the network together."""
+        self.ready[status] += len(durations_s)
+        line.log_all(durations_s)
 
     def drain(self) -> None:
         """Go on: nothing waits here."""

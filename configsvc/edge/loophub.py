@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import islice
+from operator import length_hint
 from typing import Any, TypeVar
 
 from configsvc.core.measures import Spread
@@ -35,7 +36,7 @@ class LoopHub:
         self.is_draining = False
         self._listen = listen
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._due: deque[tuple[Callable[[Any], None], Iterator[Any]]] = deque()
+        self._due: deque[tuple[Callable[[Iterator[Any]], None], Iterator[Any]]] = deque()
         self._is_waking = False
         self._making: set[asyncio.Task[None]] = set()
         self.sharing = 0
@@ -51,7 +52,7 @@ class LoopHub:
     @property
     def is_full(self) -> bool:
         """Whether nobody more may wait: as many do as may, or it ends."""
-        return self.is_draining or self.waiting >= self.most
+        return self.is_draining or len(self.index) + self.sharing >= self.most
 
     def start(self) -> None:
         """Hear of what is published, on the loop that runs."""
@@ -99,11 +100,15 @@ class LoopHub:
 
     def wake(self, wakes: Iterable[Wake]) -> None:
         """Call each, in this order and after those before, a portion in each turn of the loop."""
-        self.tell(_call, wakes)
+        self.tell(_call_each, wakes)
 
-    def tell(self, act: Callable[[T], None], each_of: Iterable[T]) -> None:
-        """Call `act` with each, as `wake` does without."""
-        self._due.append((act, iter(each_of)))
+    def tell(self, act: Callable[[Iterator[T]], None], each_of: Iterable[T]) -> None:
+        """Have `act` do with a portion of them in each turn what `wake` does with wakes.
+
+        Args:
+            act: Takes one after the other of those it is given; one that it fails with is left out.
+        """
+        self._due.append((act, iter(list(each_of))))
         if not self._is_waking:
             self._is_waking = True
             self._wake_portion()
@@ -113,10 +118,11 @@ class LoopHub:
         try:
             while left and self._due:
                 act, each_of = self._due[0]
-                for each in islice(each_of, left):
-                    left -= 1
-                    act(each)
-                if left:
+                before = length_hint(each_of)  # of a list that does not grow, so it is exact
+                act(islice(each_of, left))
+                after = length_hint(each_of)
+                left -= before - after
+                if not after:
                     self._due.popleft()
         finally:  # one that fails takes nobody's turn from those behind it
             self._is_waking = bool(self._due)
@@ -124,8 +130,9 @@ class LoopHub:
                 asyncio.get_running_loop().call_soon(self._wake_portion)
 
 
-def _call(wake: Wake) -> None:
-    wake()
+def _call_each(wakes: Iterator[Wake]) -> None:
+    for wake in wakes:
+        wake()
 
 
 async def until_gone(receive: Receive, wake: asyncio.Event) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from configsvc.api.access_log import AccessLine
 from configsvc.api.conditional import stored_tag
@@ -92,7 +93,7 @@ class ParkedPoll:
 
     def look(self) -> None:
         """Answer if there is something new."""
-        Telling(self._group).tell(self)
+        Telling(self._group).tell(iter((self,)))
 
     def expire(self) -> None:
         """Answer that nothing has changed."""
@@ -102,6 +103,7 @@ class ParkedPoll:
                 self.hand_on(self.asked.plain)
             else:
                 self.send(found)
+                found.note(self._group.room.hot)
 
     def stop(self) -> None:
         """Answer, since the server stops."""
@@ -119,10 +121,9 @@ class ParkedPoll:
 
     def send(self, found: Found) -> None:
         """Answer, and give the connection back."""
-        self.protocol.transport.write(found.answer)
-        self._group.room.hot.note_ready(found.line, found.status, time.perf_counter() - self._started_s)
         self.leave()
-        self.protocol.unpark()
+        self.protocol.answer_parked(found.answer)
+        found.durations_s.append(time.perf_counter() - self._started_s)
 
     def hand_on(self, data: bytes) -> None:
         """Give the connection back, and let the others answer `data`."""
@@ -137,12 +138,19 @@ class Found:
 
     Args:
         ends_at_s: Until when their credential is good.
+        durations_s: How long each has waited who was sent it, and who is not counted yet.
     """
 
     answer: bytes
     status: int
     line: AccessLine
     ends_at_s: float
+    durations_s: list[float] = field(default_factory=list)
+
+    def note(self, hot: HotAnswerer) -> None:
+        """Count and log those who were sent it."""
+        hot.note_ready_all(self.line, self.status, self.durations_s)
+        self.durations_s.clear()
 
 
 class Telling:
@@ -150,35 +158,50 @@ class Telling:
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._newest = group.room.hot.newest
+        self._hot = group.room.hot
         self._now_s = group.room.hot.now_s
         self._snapshot: Snapshot | None = None
         self._default_headers: RawHeaders = []
         self._found: dict[Asked, Found] = {}
 
-    def tell(self, poll: ParkedPoll) -> None:
-        """Answer `poll` if there is something new, or if it may not be told any longer."""
-        if poll.is_gone:
-            return
-        asked, snapshot = poll.asked, self._newest()
-        default_headers = poll.protocol.server_state.default_headers
-        if snapshot is not self._snapshot or default_headers is not self._default_headers:
-            self._snapshot, self._default_headers = snapshot, default_headers
-            self._found.clear()
-        found = self._found.get(asked)
-        if found is None or found.ends_at_s <= self._now_s():
-            request = asked.decided.request
-            if not self._group.room.hot.admits(request.authorization, asked.service):
-                poll.hand_on(asked.data)
-                return
-            if self._group.tag_at(snapshot) == request.tag:
-                return
-            found = self._group.find(asked, default_headers)
+    def tell(self, polls: Iterator[ParkedPoll]) -> None:
+        """Answer each if there is something new, or if it may not be told any longer."""
+        snapshot, known = self._hot.newest(), self._found
+        try:
+            for poll in polls:
+                if poll.is_gone:
+                    continue
+                default_headers = poll.protocol.server_state.default_headers
+                if snapshot is not self._snapshot or default_headers is not self._default_headers:
+                    self._note()
+                    self._snapshot, self._default_headers = snapshot, default_headers
+                found = known.get(poll.asked)
+                if found is None or found.ends_at_s <= self._now_s():
+                    self._tell_first(poll, snapshot)
+                else:
+                    poll.send(found)
+        finally:
+            self._note()
+
+    def _tell_first(self, poll: ParkedPoll, snapshot: Snapshot) -> None:
+        """Look for one who asks what nobody was answered before."""
+        asked, group = poll.asked, self._group
+        request = asked.decided.request
+        if not self._hot.admits(request.authorization, asked.service):
+            poll.hand_on(asked.data)
+        elif group.tag_at(snapshot) != request.tag:
+            found = group.find(asked, self._default_headers)
             if found is None:
                 poll.hand_on(asked.data)
-                return
-            self._found[asked] = found
-        poll.send(found)
+            else:
+                self._found[asked] = found
+                poll.send(found)
+
+    def _note(self) -> None:
+        """Count and log those who were answered; who comes next is answered anew."""
+        for found in self._found.values():
+            found.note(self._hot)
+        self._found.clear()
 
 
 class Group:
@@ -237,7 +260,7 @@ class Group:
                     break
         finally:
             self._making = None
-            self.room.hub.tell(Telling(self).tell, list(self._members))
+            self.room.hub.tell(Telling(self).tell, self._members)
 
     async def _make(self, snapshot: Snapshot) -> None:
         """Have the answer kept that most are to be sent."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,9 +42,10 @@ class Told:
     since: int
     data: bytes
 
-    def tell(self, stream: ParkedStream) -> None:
-        """Have `stream` take it."""
-        stream.take(self)
+    def tell(self, streams: Iterator[ParkedStream]) -> None:
+        """Have each take it."""
+        for stream in streams:
+            stream.take(self)
 
 
 class StreamRoom:
@@ -218,7 +220,7 @@ class Audience:
         if data:
             self._told += 1
             told = Told(self, self._told, since, chunk(data))
-            self._hub.tell(told.tell, list(self._members))
+            self._hub.tell(told.tell, self._members)
 
     def _wait(self) -> asyncio.TimerHandle:
         """Wait for the next heartbeat, or the end of the credential."""

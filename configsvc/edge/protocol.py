@@ -260,21 +260,27 @@ class EdgeProtocol(LeanProtocol):
         self._parked = parked
         if for_long:
             self._unset_keepalive_if_required()
-        stop(self._head_deadline)
-        self.end_parsing()
+        if self._head_deadline is not None:
+            self._head_deadline.stop()
+        if self.parser is not None:
+            self.end_parsing()
 
     def parse(self, data: bytes) -> None:
         """Take `data` as what came, for the parser."""
         EdgeProtocol.data_received(self, data)
 
+    def answer_parked(self, answer: bytes) -> None:
+        """Send the whole answer that the client waited for, and take the connection back."""
+        self.transport.write(answer)
+        self.unpark()
+
     def unpark(self) -> None:
         """Take it back: the answer is complete."""
         self._parked = None
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
         self._answered_s = self.loop.time()
-        self._wait_idly(self._limits.keep_alive_s)
+        if self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self._wait_idly(self._limits.keep_alive_s)
         if self._stash:
             self.loop.call_soon(self._take_stash)
 

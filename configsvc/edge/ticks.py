@@ -38,7 +38,8 @@ class Ticks:
         if waiters is None:
             waiters = self._due[tick] = set()
         waiters.add(waiter)
-        self._wait()
+        if self._timer is None:
+            self._wait()
         return tick
 
     def drop(self, waiter: Expiring, tick: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_others_have_a_turn_after_each_portion_however_many_are_told() -> None:
 
     async def test() -> None:
         hub = LoopHub(Store().listen, most=10)
-        hub.tell(told.append, range(count))
+        hub.tell(told.extend, range(count))
         while len(told) < count:
             seen.append(len(told))
             await asyncio.sleep(0)
@@ -66,8 +67,8 @@ def test_who_is_told_next_comes_after_who_was_to_be_told_before() -> None:
 
     async def test() -> None:
         hub = LoopHub(Store().listen, most=10)
-        hub.wake([lambda: hub.tell(told.append, ["c"]), lambda: told.append("a")])
-        hub.tell(told.append, ["d"])
+        hub.wake([lambda: hub.tell(told.extend, ["c"]), lambda: told.append("a")])
+        hub.tell(told.extend, ["d"])
         await turns()
 
     assert run(test()) == []
@@ -77,16 +78,17 @@ def test_who_is_told_next_comes_after_who_was_to_be_told_before() -> None:
 def test_one_who_cannot_be_told_takes_nobody_elses_turn() -> None:
     told: list[int] = []
 
-    def tell(number: int) -> None:
-        if number == 1:
-            raise OSError("gone")
-        told.append(number)
+    def tell(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            if number == 1:
+                raise OSError("gone")
+            told.append(number)
 
     async def test() -> None:
         hub = LoopHub(Store().listen, most=10)
         asyncio.get_running_loop().call_soon(hub.tell, tell, range(3))
         await turns()
-        hub.tell(told.append, [3])
+        hub.tell(told.extend, [3])
 
     (failure,) = run(test())
     assert isinstance(failure["exception"], OSError)
@@ -109,7 +111,7 @@ def test_a_publish_is_measured_when_the_last_one_is_told_not_when_the_first_one_
             note("making")
             await may_make.wait()
             note("made")
-            hub.tell(lambda number: note(f"told {number}"), range(2))
+            hub.wake(partial(note, f"told {number}") for number in range(2))
 
         hub.index.add(WEB, lambda: hub.await_making(asyncio.get_running_loop().create_task(make())))
         store.told(["web.json"])

@@ -23,7 +23,7 @@ _JITTER = 0.1
 
 def jittered(seconds: float) -> float:
     """Return up to a tenth less, so that clients who came at once do not come again at once."""
-    return seconds * random.uniform(1 - _JITTER, 1)  # noqa: S311
+    return seconds * (1 - _JITTER * random.random())  # noqa: S311
 
 
 class ThreadedWaits:
