@@ -77,7 +77,7 @@ def finish_load(process: subprocess.Popen[bytes]) -> Round:
     answer = json.loads(output)
     if answer["trouble"]:
         raise RuntimeError(f"clients: {answer['trouble']}")
-    return Round(answer["seconds"], tuple(answer["latencies_ms"]))
+    return Round(answer["seconds"], tuple(answer["latencies_ms"]), answer["cpu_s"])
 
 
 def run_load(job: Job) -> Round:
@@ -197,12 +197,14 @@ async def _work(job: Job) -> dict[str, object]:
     done = asyncio.Event()
     work = Work(job, done)
     loop = asyncio.get_running_loop()
+    cpu_s = time.process_time()
     for _ in range(job.clients):
         await loop.create_connection(lambda: Client(work), "127.0.0.1", job.port)
     await done.wait()
     return {
         "seconds": work.ended - work.started,
         "latencies_ms": work.latencies_ms,
+        "cpu_s": time.process_time() - cpu_s,
         "trouble": work.trouble,
     }
 

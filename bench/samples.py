@@ -16,10 +16,12 @@ class Round:
     Args:
         seconds: From the first start to the last end.
         latencies_ms: One for each thing done.
+        clients_cpu_s: Processor time of the clients, where they are a process of their own.
     """
 
     seconds: float
     latencies_ms: tuple[float, ...]
+    clients_cpu_s: float = 0.0
 
     @property
     def rate(self) -> float:
