@@ -82,7 +82,7 @@ def create_app(
     install_guard(app, access, service, more_public={ENDPOINT} if settings.open_metrics else ())
     app.register_blueprint(make_root_blueprint(service, settings))
     app.register_blueprint(make_reference_blueprint(service))
-    app.register_blueprint(make_v1_blueprint(service))
+    app.register_blueprint(make_v1_blueprint(service, metrics.note_rejection))
     app.register_blueprint(make_seed_blueprint(service))
     app.register_blueprint(make_health_blueprint(service, survey))
     app.register_blueprint(make_metrics_blueprint(metrics, is_open=settings.open_metrics))

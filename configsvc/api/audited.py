@@ -12,8 +12,9 @@ from configsvc.service import ConfigService
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset({401, 403})
-_QUIET_ENDPOINTS = frozenset({"git.fetch", "git.push", "v1.POST /validate"})
-"""They change nothing, or (a push) are told about where it is judged."""
+_REJECTED = "v1.POST /configs/<service:service>/-/rejections"
+_QUIET_ENDPOINTS = frozenset({"git.fetch", "git.push", "v1.POST /validate", _REJECTED})
+"""They change nothing, or (a push, a rejection) are told about where they are judged."""
 
 
 def install_audit(app: Flask, service: ConfigService) -> None:

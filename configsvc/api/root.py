@@ -29,6 +29,7 @@ CAPABILITIES = (
     "meta",
     "min-revision",
     "pointer",
+    "rejections",
     "request-id",
     "rollback",
     "schemas",

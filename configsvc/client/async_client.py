@@ -75,6 +75,7 @@ class AsyncClient:
     get_commit = _awaited(calls.get_commit)
     commit = _awaited(calls.commit)
     validate = _awaited(calls.validate)
+    report_rejection = _awaited(calls.report_rejection)
     list_schemas = _awaited(calls.list_schemas)
     get_schema = _awaited(calls.get_schema)
     put_schema = _awaited(calls.put_schema)

@@ -25,6 +25,9 @@ API = "/api/v1"
 JSON_BODY = {"Content-Type": "application/json"}
 _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 _JSON_PATCH = "application/json-patch+json"
+_MAX_PROBLEMS = 20
+_MAX_PROBLEM_CHARS = 500
+_MAX_APPLICATION_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,32 @@ def validate(
     headers, body = _document("validate", value, text, text_format)
     request = Request("POST", f"{API}/validate", {"service": parse_service(service)}, headers, body)
     return Call(request, one(results.Verdict))
+
+
+def report_rejection(
+    service: str,
+    version: int,
+    problems: Sequence[Mapping[str, str]] = (),
+    *,
+    application: str = "",
+) -> Call[None]:
+    """Tell the server's log of clients that a version was not adopted.
+
+    Args:
+        problems: What does not fit, each a `message` and the JSON pointer of its place, `pointer`; no values,
+            since they may be secret. The first 20 are sent.
+        application: Who says so; empty for nobody in particular.
+    """
+    told: dict[str, object] = {"version": version}
+    if application:
+        told["application"] = application[:_MAX_APPLICATION_CHARS]
+    if problems:
+        told["problems"] = [
+            {name: text[:_MAX_PROBLEM_CHARS] for name, text in each.items()}
+            for each in problems[:_MAX_PROBLEMS]
+        ]
+    request = Request("POST", f"{_config(service)}/-/rejections", headers=JSON_BODY, body=dump(told))
+    return Call(request, lambda answer: None)
 
 
 def list_schemas(

@@ -84,6 +84,7 @@ class Client:
     get_commit = _blocking(calls.get_commit)
     commit = _blocking(calls.commit)
     validate = _blocking(calls.validate)
+    report_rejection = _blocking(calls.report_rejection)
     list_schemas = _blocking(calls.list_schemas)
     get_schema = _blocking(calls.get_schema)
     put_schema = _blocking(calls.put_schema)

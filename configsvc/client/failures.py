@@ -43,7 +43,11 @@ class NotReady(ConfigError):
 
 
 class BindingFailed(ConfigError):
-    """A document that does not fit; `details` has the pointer and the message of each finding."""
+    """A document that does not fit; `details` has the pointer and the message of each finding.
+
+    Where the message is of somebody else's code, a validator's say, it may have a value in it; such a finding
+    has its type as `kind` too.
+    """
 
     code = "binding-failed"
 

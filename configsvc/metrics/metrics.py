@@ -40,6 +40,7 @@ class Metrics:
         self._requests: Counter[tuple[str, str, str, int]] = Counter()
         self._seconds: defaultdict[tuple[str, str], Spread] = defaultdict(Spread)
         self._refusals: Counter[str] = Counter()
+        self._rejections = 0
         self._steps: defaultdict[str, Spread] = defaultdict(Spread)
         self._batches = Spread(SIZES)
         self._writes: Counter[str] = Counter({"accepted": 0, "refused": 0})
@@ -71,6 +72,11 @@ class Metrics:
         """Tell of these codes before there are any: the first one is an increase only after a 0."""
         with self._lock:
             self._refusals.update(dict.fromkeys(codes, 0))
+
+    def note_rejection(self) -> None:
+        """Count a version that a client did not adopt."""
+        with self._lock:
+            self._rejections += 1
 
     def note_batch(self, report: BatchReport) -> None:
         """Count writes that were taken together."""
@@ -113,6 +119,9 @@ class Metrics:
             ("source", "route"),
         )
         yield counter("configsvc_refusals", "Errors that clients were told.", self._refusals, "code")
+        yield CounterMetricFamily(
+            "configsvc_rejections", "Versions that clients told they did not adopt.", value=self._rejections
+        )
         yield histogram(
             "configsvc_commit_step_seconds",
             "Time that writes wait to be taken, and that each step of a batch takes.",

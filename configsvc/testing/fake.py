@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from configsvc.client import Answer, AsyncClient, Client, LiveOptions, NoAnswer, Request, Retries
 
 _CONFIGS = "/api/v1/configs/"
+_REJECTIONS = "/-/rejections"
 _WATCH = "/api/v1/watch"
 _EVENTS = {"content-type": "text/event-stream"}
 _AT_ONCE = LiveOptions(cache_dir=None, first_delay_s=0.005, max_delay_s=0.02)
@@ -34,13 +35,15 @@ class _Version:
 class FakeServer:
     """Plays the reads, the puts and the watch of a server.  May be used by many threads.
 
-    `requests` has the method and the path of all that was asked.
+    `requests` has the method and the path of all that was asked; `rejections` has what clients told of
+    versions that they did not adopt, as the server's API has it, and the `service`.
     """
 
     url = "http://fake"
 
     def __init__(self, configs: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.rejections: list[dict[str, Any]] = []
         self.revision = 1
         self._configs: dict[str, _Version] = {}
         self._listeners: list[tuple[Request, Hear]] = []
@@ -105,6 +108,10 @@ class FakeServer:
         """
         with self._lock:
             self._note(request)
+            if request.method == "POST" and request.path.endswith(_REJECTIONS):
+                service = unquote(request.path.removeprefix(_CONFIGS).removesuffix(_REJECTIONS))
+                self.rejections.append({"service": service, **json.loads(request.body)})
+                return Answer(204, {"config-revision": str(self.revision)})
             if not request.path.startswith(_CONFIGS) or request.method not in ("GET", "PUT"):
                 what = f"{request.method} {request.path}"
                 return _problem(501, f"{what}: not played by FakeServer (expected: GET or PUT of a config)")

@@ -46,6 +46,7 @@ SECRET = "very-secret-value"
 ELSEWHERE = {"reader elsewhere": 404, "writer elsewhere": 404}
 READ = {"reader here": 200, "writer here": 200, "admin": 200, **ELSEWHERE}
 WRITE = {"reader here": 403, "writer here": 200, "admin": 200, **ELSEWHERE}
+TOLD = {"reader here": 204, "writer here": 204, "admin": 204, **ELSEWHERE}
 ADMINISTER = {"reader here": 403, "writer here": 403, "admin": 200, **ELSEWHERE}
 ADMIN_ALONE = dict.fromkeys(READ, 404) | {"admin": 200}
 LIST = dict.fromkeys(READ, 200)
@@ -77,6 +78,7 @@ MATRIX: dict[tuple[str, str], dict[str, int]] = {
     (f"{ONE}/-/versions/<version>", "GET"): READ,
     (f"{ONE}/-/diff", "GET"): READ,
     (f"{ONE}/-/rollback", "POST"): WRITE,
+    (f"{ONE}/-/rejections", "POST"): TOLD,
     (f"{ONE}/-/meta", "GET"): READ,
     (f"{ONE}/-/meta", "PATCH"): WRITE,
     (f"{V1}/commits", "GET"): LIST,
@@ -103,13 +105,14 @@ MATRIX |= {
     (f"{PRINCIPAL}/-/rotate", "POST"): ADMIN_ALONE,
     (f"{PRINCIPAL}/-/tokens/<token_id>", "DELETE"): ADMIN_ALONE,
 }
-ABOUT_ONE = [key for key, row in MATRIX.items() if row in (READ, WRITE, ADMINISTER)]
+ABOUT_ONE = [key for key, row in MATRIX.items() if row in (READ, WRITE, TOLD, ADMINISTER)]
 BODIES: dict[tuple[str, str], object] = {
     ("/config", "POST"): {"v": SECRET},
     ("/config", "PATCH"): {"v": "other"},
     (ONE, "PUT"): {"v": "other"},
     (ONE, "PATCH"): {"v": "other"},
     (f"{ONE}/-/rollback", "POST"): {"version": 0},
+    (f"{ONE}/-/rejections", "POST"): {"version": 0},
     (f"{ONE}/-/meta", "PATCH"): {"description": "x"},
     (f"{V1}/validate", "POST"): {"v": 1},
     (SCHEMA, "PUT"): {},

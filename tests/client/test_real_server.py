@@ -154,6 +154,15 @@ def test_principals(tmp_path: Path) -> None:
             client.delete_principal("ops")
 
 
+def test_a_rejection_is_told_to_the_log_of_clients(client: Client) -> None:
+    client.put("told/api", {"n": "x"})
+    problems = [{"pointer": f"/{number}", "message": "m" * 1000} for number in range(50)]
+    client.report_rejection("told/api", 0, problems, application="billing" * 50)
+    client.report_rejection("told/api", 0)
+    with pytest.raises(errors.VersionNotFound):
+        client.report_rejection("told/api", 7)
+
+
 def test_what_a_server_is(client: Client) -> None:
     assert client.server_info().name == "configsvc"
 

@@ -13,6 +13,7 @@ from configsvc.api.v1.listing import ListingApi
 from configsvc.api.v1.meta import PATCH_TYPES, MetaApi
 from configsvc.api.v1.paths import PREFIX
 from configsvc.api.v1.principals import PrincipalsApi
+from configsvc.api.v1.rejections import RejectionsApi
 from configsvc.api.v1.schemas import SchemasApi
 from configsvc.api.v1.validate import ValidateApi
 from configsvc.api.v1.watch import WatchApi
@@ -21,17 +22,21 @@ from configsvc.service import ConfigService
 View = Callable[..., Response]
 
 
-def make_v1_blueprint(service: ConfigService) -> Blueprint:
-    """Return the blueprint of `/api/v1`; the application has `ServiceConverter` as `service`."""
+def make_v1_blueprint(service: ConfigService, count_rejection: Callable[[], None]) -> Blueprint:
+    """Return the blueprint of `/api/v1`; the application has `ServiceConverter` as `service`.
+
+    Args:
+        count_rejection: See `RejectionsApi`.
+    """
     blueprint = Blueprint("v1", __name__, url_prefix=PREFIX)
-    for path, views in _routes(service).items():
+    for path, views in _routes(service, RejectionsApi(service, count_rejection)).items():
         for method, view in views.items():
             blueprint.add_url_rule(path, f"{method} {path}".replace(".", ""), view, methods=[method])
     _name_patch_types(blueprint)
     return blueprint
 
 
-def _routes(service: ConfigService) -> dict[str, dict[str, View]]:
+def _routes(service: ConfigService, rejections: RejectionsApi) -> dict[str, dict[str, View]]:
     configs, history, meta = ConfigsApi(service), HistoryApi(service), MetaApi(service)
     commits, schemas, principals = CommitsApi(service), SchemasApi(service), PrincipalsApi(service)
     one = {"GET": schemas.get, "PUT": schemas.put, "DELETE": schemas.delete}
@@ -46,6 +51,7 @@ def _routes(service: ConfigService) -> dict[str, dict[str, View]]:
         },
         "/configs/<service:service>/-/diff": {"GET": history.get_diff},
         "/configs/<service:service>/-/rollback": {"POST": history.roll_back},
+        "/configs/<service:service>/-/rejections": {"POST": rejections.post},
         "/configs/<service:service>/-/meta": {"GET": meta.get, "PATCH": meta.patch},
         "/commits": {"GET": commits.list_commits, "POST": commits.post},
         "/commits/<service:commit_id>": {"GET": commits.get},

@@ -15,7 +15,7 @@ from typing import Any
 from configsvc.client.failures import BindingFailed
 from configsvc.client.live import shapes
 from configsvc.client.live.difference import escaped
-from configsvc.client.live.shapes import Convert, Findings, attempt, kind_of
+from configsvc.client.live.shapes import Convert, Finding, Findings, attempt, kind_of
 
 Bind = Callable[[Mapping[str, Any]], Any]
 
@@ -38,10 +38,8 @@ def binder(bind: Callable[..., Any] | None) -> Bind:
         found: Findings = []
         value = convert(document, "", found)
         if found:
-            told = "; ".join(f"{pointer or 'document'}: {message}" for pointer, message in found)
-            raise BindingFailed(
-                told, [{"pointer": pointer, "message": message} for pointer, message in found]
-            )
+            told = "; ".join(f"{each.pointer or 'document'}: {each.message}" for each in found)
+            raise BindingFailed(told, [_detail(each) for each in found])
         return value
 
     return bound
@@ -55,6 +53,11 @@ def members(value: object) -> Mapping[str, Any]:
         return dataclasses.asdict(value)
     dump = getattr(value, "model_dump", None)
     return dump() if callable(dump) else {}
+
+
+def _detail(finding: Finding) -> dict[str, object]:
+    kind = {"kind": finding.kind} if finding.kind else {}
+    return {"pointer": finding.pointer, "message": finding.message, **kind}
 
 
 def _by_function(make: Callable[..., Any]) -> Convert:
@@ -142,7 +145,7 @@ def _is_required(kind: Any, name: str, hint: Any) -> bool:
 def _object(fields: list[_Field], make: Callable[..., Any]) -> Convert:
     def convert(value: object, pointer: str, found: Findings) -> Any:
         if not isinstance(value, Mapping):
-            found.append((pointer, f"{kind_of(value)} (expected: an object)"))
+            found.append(Finding(pointer, f"{kind_of(value)} (expected: an object)"))
             return None
         before = len(found)
         taken: dict[str, Any] = {}
@@ -151,7 +154,7 @@ def _object(fields: list[_Field], make: Callable[..., Any]) -> Convert:
             if field.key in value:
                 taken[field.name] = field.convert(value[field.key], place, found)
             elif field.is_required:
-                found.append((place, "missing (expected: a value)"))
+                found.append(Finding(place, "missing (expected: a value)"))
         return attempt(lambda: make(**taken), pointer, found) if len(found) == before else None
 
     return convert
@@ -169,7 +172,7 @@ def _model(kind: Any) -> Convert:
                 raise
             for each in errors(include_input=False, include_url=False):
                 place = "".join(f"/{escaped(part)}" for part in each["loc"])
-                found.append((pointer + place, str(each["msg"])))
+                found.append(Finding(pointer + place, str(each["msg"]), str(each["type"])))
             return None
 
     return convert

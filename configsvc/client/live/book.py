@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from configsvc.client.failures import NoAnswer, Refused
-from configsvc.client.live.config import View
+from configsvc.client.live.config import Rejection, View
 from configsvc.client.live.coverage import Coverage, coverage_of
 from configsvc.client.live.disk import Kept
 from configsvc.client.live.events import Event
@@ -256,6 +256,16 @@ class Book:
         """Return what is to be kept on disk."""
         with self._lock:
             return [known for known in self._services.values() if known.is_unsaved]
+
+    def rejected(self) -> list[tuple[str, Rejection]]:
+        """Return the versions that views refused since this was called last."""
+        with self._lock:
+            return [
+                (service, rejection)
+                for service, known in self._services.items()
+                for view in known.views
+                if (rejection := view.take_rejection()) is not None
+            ]
 
     def all_are_due(self) -> None:
         """Have everything be read."""

@@ -87,11 +87,18 @@ class _Held(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
-    """The newest version, which does not fit."""
+class Rejection:
+    """The newest version, which does not fit.
+
+    Args:
+        problem: Why, for people.
+        findings: Why, a pointer and a message each, without values.
+    """
 
     etag: str
+    version: int
     problem: str
+    findings: tuple[Mapping[str, str], ...]
     at_s: float
 
 
@@ -110,7 +117,8 @@ class View(ABC, Generic[T]):
         self._pending: deque[Change[T]] = deque()
         self._problem = ""
         self._refusals = 0
-        self._refused: _Refused | None = None
+        self._refused: Rejection | None = None
+        self._unreported: Rejection | None = None
         self._held: _Held[T] | None = None
         if default is not None:
             self._held = _Held(default, members(default), None, "", "default")
@@ -200,10 +208,15 @@ class View(ABC, Generic[T]):
                 raise BindingFailed(f"document: {type(document.value).__name__} (expected: an object)")
             value: T = self._bind(document.value)
         except BindingFailed as error:
-            self._refuse(document, error)
+            self._refuse(document, error, source)
             return False
         self._adopt(document, document.value, value, source)
         return True
+
+    def take_rejection(self) -> Rejection | None:
+        """Return a version of the server's that was refused and of which nobody was told; once."""
+        rejection, self._unreported = self._unreported, None
+        return rejection
 
     def renew(self) -> None:
         """Let go of locks that a thread of the parent process may hold, after a fork."""
@@ -235,10 +248,13 @@ class View(ABC, Generic[T]):
             self._held = replace(held, source=source)
             self._announce(is_fresh=True)
 
-    def _refuse(self, document: Document, error: BindingFailed) -> None:
+    def _refuse(self, document: Document, error: BindingFailed, source: Source) -> None:
         self._refusals += 1
         problem = f"version {document.version} is not adopted: {error.message}"
-        self._refused = _Refused(document.etag, problem, time.monotonic())
+        findings = tuple(map(_without_values, error.details or ({"message": error.message},)))
+        self._refused = Rejection(document.etag, document.version, problem, findings, time.monotonic())
+        if source == "server":
+            self._unreported = self._refused
         self.trouble(problem)
 
     def _adopt(self, document: Document, members_: Mapping[str, Any], value: T, source: Source) -> None:
@@ -308,6 +324,13 @@ class LiveConfig(View[T]):
                 except Exception:  # noqa: BLE001 - logged by the next line
                     self._failed(callback, self._pending[0])
             self._pending.popleft()
+
+
+def _without_values(detail: Mapping[str, object]) -> Mapping[str, str]:
+    return {
+        "pointer": str(detail.get("pointer", "")),
+        "message": str(detail.get("kind") or detail["message"]),
+    }
 
 
 def _copied(flag: threading.Event) -> threading.Event:

@@ -47,6 +47,8 @@ GATHERING_S = 0.03
 """A watch that is to be about more services is begun after so long: more may come."""
 UNREACHED_FOR_S = 5.0
 """A server that lags behind has caught up after so long; one that has not has another history."""
+REPORT_TIMEOUT_S = 2.0
+"""How long an answer to a report is awaited, by the thread that follows all configs."""
 STEADY_AFTER_S = 5.0
 """A watch that lasted so long ends a series of failures."""
 
@@ -230,6 +232,7 @@ class Follower:
                 if view.is_pending:
                     yield Tell(view)
         yield from self._save()
+        yield from self._report()
         if is_recheck:
             yield Confirm(self._book.current())
 
@@ -242,6 +245,21 @@ class Follower:
             call = calls.get(service, min_revision=position, if_none_match=tag)
             document = yield from self._exchange.run(call, self._retries)
         self._book.read(service, document)
+
+    def _report(self) -> Steps:
+        """Tell the server, once, of versions that do not fit; nothing depends on it."""
+        if not self._options.report_rejections:
+            return
+        for service, rejection in self._book.rejected():
+            call = calls.report_rejection(
+                service, rejection.version, rejection.findings, application=self._options.application
+            )
+            call = replace(call, request=replace(call.request, timeout_s=REPORT_TIMEOUT_S))
+            try:
+                yield from self._exchange.run(call, Retries(attempts=1))
+            except ConfigError as error:
+                version = rejection.version
+                _log.info("%s: the server is not told of version %d: %s", service, version, error.message)
 
     def _save(self) -> Steps:
         for known in self._book.unsaved():

@@ -30,6 +30,9 @@ class LiveOptions:
         first_delay_s: Longest pause after the first failure, in seconds; doubles each time.
         max_delay_s: Longest pause of all, in seconds.
         recheck_s: About how often all configs are asked for even though nothing was told, in seconds.
+        report_rejections: Tell the server of versions that do not fit, for its log of clients: where and why,
+            never a value.
+        application: Who says so in that log; empty for nobody in particular.
     """
 
     cache_dir: Path | None = field(default_factory=default_cache_dir)
@@ -38,3 +41,5 @@ class LiveOptions:
     first_delay_s: float = 0.1
     max_delay_s: float = 10.0
     recheck_s: float = 600.0
+    report_rejections: bool = True
+    application: str = ""

@@ -10,12 +10,25 @@ import pathlib
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from configsvc.client.live.difference import escaped
 
-Findings = list[tuple[str, str]]
-"""JSON pointer and message."""
+
+class Finding(NamedTuple):
+    """What does not fit, without values where `message` is ours.
+
+    Args:
+        pointer: JSON pointer of the place.
+        kind: Set where `message` is of somebody else's code, and so may have a value in it: its type.
+    """
+
+    pointer: str
+    message: str
+    kind: str = ""
+
+
+Findings = list[Finding]
 Convert = Callable[[object, str, Findings], Any]
 Compile = Callable[[Any], Convert]
 
@@ -66,7 +79,8 @@ def attempt(make: Callable[[], Any], pointer: str, found: Findings) -> Any:
     try:
         return make()
     except Exception as error:  # noqa: BLE001 - code of others; the finding tells it
-        found.append((pointer, f"{type(error).__name__}: {error}"))
+        name = type(error).__name__
+        found.append(Finding(pointer, f"{name}: {error}", name))
         return None
 
 
@@ -121,7 +135,7 @@ def _plain(kind: type) -> Convert:
     def convert(value: object, pointer: str, found: Findings) -> Any:
         # True is an int to Python, and not to JSON.
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-            found.append((pointer, f"{kind_of(value)} (expected: {name})"))
+            found.append(Finding(pointer, f"{kind_of(value)} (expected: {name})"))
             return None
         return float(value) if kind is float and isinstance(value, int) else value
 
@@ -135,7 +149,7 @@ def _from_text(name: str, make: Callable[[str], Any]) -> Convert:
                 return make(value)
             except ValueError:
                 pass
-        found.append((pointer, f"{kind_of(value)} (expected: a string that is a {name})"))
+        found.append(Finding(pointer, f"{kind_of(value)} (expected: a string that is a {name})"))
         return None
 
     return convert
@@ -146,7 +160,7 @@ def _choice(values: tuple[Any, ...], make: Callable[[Any], Any] | None) -> Conve
 
     def convert(value: object, pointer: str, found: Findings) -> Any:
         if not any(type(value) is type(each) and value == each for each in values):
-            found.append((pointer, f"{kind_of(value)} that is no choice (expected: {expected})"))
+            found.append(Finding(pointer, f"{kind_of(value)} that is no choice (expected: {expected})"))
             return None
         return value if make is None else make(value)
 
@@ -163,10 +177,10 @@ def _union(choices: list[tuple[Any, Convert]]) -> Convert:
                 return taken
             tried.append(here)
         # The one that came furthest knows best what is wrong.
-        deepest = max(tried, key=lambda each: max(len(place) for place, _ in each))
-        if all(place == pointer for place, _ in deepest):
+        deepest = max(tried, key=lambda each: max(len(finding.pointer) for finding in each))
+        if all(finding.pointer == pointer for finding in deepest):
             names = " or ".join(_name(kind) for kind, _ in choices)
-            found.append((pointer, f"{kind_of(value)} (expected: {names})"))
+            found.append(Finding(pointer, f"{kind_of(value)} (expected: {names})"))
         else:
             found.extend(deepest)
         return None
@@ -182,7 +196,7 @@ def _items(
     value: object, converts: Callable[[int], Convert], pointer: str, found: Findings
 ) -> list[Any] | None:
     if not isinstance(value, list):
-        found.append((pointer, f"{kind_of(value)} (expected: a list)"))
+        found.append(Finding(pointer, f"{kind_of(value)} (expected: a list)"))
         return None
     before = len(found)
     made = [converts(place)(item, f"{pointer}/{place}", found) for place, item in enumerate(value)]
@@ -204,7 +218,7 @@ def _tuple(args: tuple[Any, ...], compile_: Compile) -> Convert:
 
     def convert(value: object, pointer: str, found: Findings) -> Any:
         if isinstance(value, list) and len(value) != len(items):
-            found.append((pointer, f"a list of {len(value)} (expected: {len(items)} items)"))
+            found.append(Finding(pointer, f"a list of {len(value)} (expected: {len(items)} items)"))
             return None
         made = _items(value, lambda place: items[place], pointer, found)
         return None if made is None else tuple(made)
@@ -215,7 +229,7 @@ def _tuple(args: tuple[Any, ...], compile_: Compile) -> Convert:
 def _mapping(key: Convert, item: Convert) -> Convert:
     def convert(value: object, pointer: str, found: Findings) -> Any:
         if not isinstance(value, Mapping):
-            found.append((pointer, f"{kind_of(value)} (expected: an object)"))
+            found.append(Finding(pointer, f"{kind_of(value)} (expected: an object)"))
             return None
         places = {name: f"{pointer}/{escaped(name)}" for name in value}
         return {

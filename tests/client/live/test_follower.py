@@ -12,6 +12,7 @@ import pytest
 from configsvc.client import Answer, LiveConfig, LiveOptions, NoAnswer, Retries
 from configsvc.client.endpoints import Endpoints
 from configsvc.client.exchange import Exchange, Pause, Send
+from configsvc.client.failures import BindingFailed
 from configsvc.client.live.binding import binder
 from configsvc.client.live.book import Book
 from configsvc.client.live.follower import UNREACHED_FOR_S, Follower
@@ -405,3 +406,22 @@ def _answered(step: Send, head: int) -> Answer:
     if step.request.headers.get("If-None-Match") == f'"{head}"':
         return Answer(304, {"config-revision": str(head)})
     return document(head, head)
+
+
+@pytest.mark.parametrize("came", [GONE, Answer(404), Answer(405), Answer(503, {"retry-after": "60"})])
+def test_a_server_that_takes_no_report_of_a_rejection_is_not_asked_again(came: LiveCame) -> None:
+    play = Play()
+    play.reach()
+    play.configs.append(LiveConfig("a", _refused, None, play.book))
+    play.book.add(play.configs[1])
+    play.expect(Send, change(6, 1))
+    report = play.step(document(1, 6))
+    assert isinstance(report, Send)
+    assert (report.request.method, report.request.path) == ("POST", "/api/v1/configs/a/-/rejections")
+    play.expect(Receive, came)
+    assert (play.configs[0].version, play.configs[1].version) == (1, None)
+    play.expect(Receive, b": heartbeat\n\n")
+
+
+def _refused(value: object) -> object:
+    raise BindingFailed("document: too new")

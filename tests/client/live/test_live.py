@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,10 +78,40 @@ def test_a_version_that_does_not_fit_is_counted_and_not_adopted(
     assert (config.value, config.version) == (Settings(10.0), 0)
     assert "version 1 is not adopted: /timeout_s: a string (expected: a number)" in config.status.problem
     assert "version 1 is not adopted" in caplog.text
+    eventually(lambda: server.rejections)
     server.put("pay/api", {"timeout_s": 7})
     eventually(lambda: changes)
     assert (config.value, config.version, config.status.problem) == (Settings(7.0), 2, "")
     assert [change.version for change in changes] == [2]
+    problem = {"pointer": "/timeout_s", "message": "a string (expected: a number)"}
+    assert server.rejections == [{"service": "pay/api", "version": 1, "problems": [problem]}]
+
+
+def test_a_first_version_that_does_not_fit_is_told_to_the_server_without_values(server: FakeServer) -> None:
+    def picky(document: Mapping[str, Any]) -> Settings:
+        raise ValueError(f"{document['password']} is too short")
+
+    server.put("pay/api", {"password": "hunter2"})
+    options = LiveOptions(cache_dir=None, application="billing")
+    with server.client(live=options) as client:
+        config = client.config("pay/api", bind=picky)
+        eventually(lambda: server.rejections)
+        assert "hunter2" in config.status.problem
+    told = {"pointer": "", "message": "ValueError"}
+    assert server.rejections == [
+        {"service": "pay/api", "version": 1, "application": "billing", "problems": [told]}
+    ]
+
+
+def test_who_does_not_want_it_tells_the_server_nothing(server: FakeServer) -> None:
+    with server.client(live=LiveOptions(cache_dir=None, report_rejections=False)) as client:
+        config = client.config("pay/api", bind=Settings)
+        changes = followed(server, config)
+        server.put("pay/api", {"timeout_s": "soon"})
+        server.put("pay/api", {"timeout_s": 7})
+        eventually(lambda: changes)
+    assert server.rejections == []
+    assert not [path for _, path in server.requests if "rejections" in path]
 
 
 def test_an_outage_is_survived_and_ends_at_head_with_one_call(server: FakeServer, client: Client) -> None:

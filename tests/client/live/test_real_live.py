@@ -283,3 +283,21 @@ def test_user_code_is_checked_by_mypy_in_strict_mode(tmp_path: Path) -> None:
             found.add((int(number), rest.rpartition("[")[2].rstrip("]")))
     assert found == expected, ran.stdout
     assert len(expected) >= 8
+
+
+def test_a_rejection_is_in_the_log_of_the_server_and_nothing_of_the_value(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(tmp_path / "repo") as server, Client(server.url, live=NONE_KEPT) as client:
+        client.put("told/api", {"n": "hunter2"})
+        config = client.config("told/api", bind=Settings, default=Settings(1))
+        rejections = "configsvc_rejections_total 1.0"
+        eventually(lambda: rejections in server.ask("GET", "/metrics").text)
+        assert config.value == Settings(1)
+        assert server.stop() == 0
+    log = capfd.readouterr().err
+    assert (
+        "told/api: version 0 is not adopted by an application (anonymous, 127.0.0.1): "
+        "/n: a string (expected: a whole number)" in log
+    )
+    assert "hunter2" not in log

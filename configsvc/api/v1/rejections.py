@@ -1,0 +1,97 @@
+"""`POST /api/v1/configs/{service}/-/rejections`: a client tells that it did not adopt a version.
+
+Nothing is changed: it is a line in the log of clients, through the logger `configsvc.clients`, and a count,
+so that whoever wrote the version learns of it where the server is watched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from flask import Response, request
+
+from configsvc.access.decide import Action
+from configsvc.api.access_log import printable
+from configsvc.api.audited import origin_of
+from configsvc.api.guard import admission, require
+from configsvc.api.parameters import Query
+from configsvc.api.v1.bodies import as_members, check_known, integer_member, needed, read_members, text_member
+from configsvc.core.errors import RequestInvalid
+from configsvc.core.names import parse_service
+from configsvc.service import ConfigService
+from configsvc.service.lookups import any_entry
+
+LOGGER = "configsvc.clients"
+MAX_PROBLEMS = 20
+MAX_PROBLEM_CHARS = 500
+MAX_APPLICATION_CHARS = 100
+
+_log = logging.getLogger(LOGGER)
+
+
+class RejectionsApi:
+    """Takes what clients say of versions.
+
+    Args:
+        count: Called once for each.
+    """
+
+    def __init__(self, service: ConfigService, count: Callable[[], None]) -> None:
+        self._service = service
+        self._count = count
+
+    def post(self, service: str) -> Response:
+        """Log that a version was not adopted, by whom and why."""
+        Query(request.query_string, ())
+        require(Action.READ, parse_service(service))
+        members = read_members()
+        check_known(members, ("version", "problems", "application"))
+        version = needed("version", integer_member(members, "version"))
+        application = _text("application", text_member(members, "application") or "", MAX_APPLICATION_CHARS)
+        problems = _problems(members.get("problems", []))
+        any_entry(self._service.snapshot(), service, version)
+        self._count()
+        origin = origin_of("api")
+        fields = {
+            "service": service,
+            "version": version,
+            "application": printable(application),
+            "principal": admission().principal.name,
+            "remote": origin.remote,
+            "request_id": origin.request_id,
+            "problems": [printable(problem) for problem in problems],
+        }
+        _log.warning(
+            "%s: version %d is not adopted by %s (%s, %s): %s",
+            service,
+            version,
+            fields["application"] or "an application",
+            fields["principal"],
+            origin.remote,
+            "; ".join(map(printable, problems)) or "no reason is given",
+            extra={name: value for name, value in fields.items() if value not in ("", [])},
+        )
+        response = Response(status=204)
+        del response.headers["Content-Type"]
+        return response
+
+
+def _problems(value: object) -> list[str]:
+    """Return what is said to be wrong, a line each: `/pointer: message`."""
+    if not isinstance(value, list) or len(value) > MAX_PROBLEMS:
+        raise RequestInvalid(f"problems: another value (expected: a list of <= {MAX_PROBLEMS} problems)")
+    return [_problem(as_members("problem", each)) for each in value]
+
+
+def _problem(members: Mapping[str, object]) -> str:
+    check_known(members, ("pointer", "message"))
+    pointer = _text("pointer", text_member(members, "pointer") or "", MAX_PROBLEM_CHARS)
+    message = _text("message", needed("message", text_member(members, "message")), MAX_PROBLEM_CHARS)
+    return f"{pointer or 'document'}: {message}"
+
+
+def _text(name: str, text: str, most: int) -> str:
+    if len(text) > most:
+        raise RequestInvalid(f"{name}: {len(text)} characters (expected: <= {most})")
+    return text
