@@ -14,6 +14,7 @@ from configsvc.cli.options import targeted
 from configsvc.cli.running.feed import Feed
 from configsvc.cli.running.rendering import FileFormat, Rendering
 from configsvc.cli.running.supervisor import OnChange, Supervisor
+from configsvc.cli.target.choosing import TOKEN_VARIABLE
 from configsvc.cli.target.protocol import Target
 from configsvc.core.errors import ConfigError
 
@@ -61,6 +62,7 @@ _ENDINGS: dict[str, FileFormat] = {".json": "json", ".yaml": "yaml", ".yml": "ya
     metavar="SECONDS",
     help="Then CMD is killed.",
 )
+@click.option("--pass-token", is_flag=True, help="CMD gets CONFIGSVC_TOKEN too, if it is set.")
 @targeted
 def command(
     target: Target,
@@ -72,13 +74,15 @@ def command(
     on_change: str,
     stop_signal: str,
     grace: float,
+    pass_token: bool,
 ) -> None:
     """Run CMD with the configuration of SERVICE in its environment, or in FILE, and keep it up with changes.
 
     limits: {cpu: 1} is CONFIG_LIMITS_CPU=1: keys in capitals, with _ between them and for what is none of A-Z
     0-9 _.  Text is as it is; numbers, true and false are as in JSON; null is empty; a list is JSON on one
     line.  With --prefix "" whoever may write SERVICE chooses any variable of CMD, PATH too.
-    CONFIGSVC_EXEC_SERVICE and CONFIGSVC_EXEC_VERSION tell what it is, CONFIGSVC_EXEC_FILE where.
+    CONFIGSVC_EXEC_SERVICE and CONFIGSVC_EXEC_VERSION tell what it is, CONFIGSVC_EXEC_FILE where.  CMD has all
+    other variables of this, but for CONFIGSVC_TOKEN: it needs no token to be given its configuration.
 
     FILE is replaced as a whole, mode 0600, and stays.  A version that cannot be given (two keys that come to
     one variable) is told and not taken; so is a deletion, and a server that is away.  Signals go on to CMD,
@@ -102,6 +106,7 @@ def command(
         on_change=action,
         stop_signal=_signal(stop_signal, "--stop-signal"),
         grace_s=grace,
+        withheld=() if pass_token else (TOKEN_VARIABLE,),
     )
     logging.basicConfig(format="configsvc: %(message)s", level=logging.WARNING)
     try:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
@@ -67,6 +67,7 @@ class Supervisor:
         on_change: What is done when there is another version.
         stop_signal: Asks the command to end, for a restart.
         grace_s: Seconds after which it is killed then.
+        withheld: Variables of this process that the command does not get.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Supervisor:
         on_change: OnChange,
         stop_signal: signal.Signals,
         grace_s: float,
+        withheld: Collection[str] = (),
     ) -> None:
         self._command = list(command)
         self._rendering = rendering
         self._on_change = on_change
         self._stop_signal = stop_signal
         self._grace_s = grace_s
+        self._inherited = {name: text for name, text in os.environ.items() if name not in withheld}
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._given: Given | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -120,7 +123,7 @@ class Supervisor:
         """Start the command; return the code to exit with when that is not possible."""
         variables = {} if self._given is None else self._given.variables
         try:
-            child = subprocess.Popen(self._command, env={**os.environ, **variables})
+            child = subprocess.Popen(self._command, env={**self._inherited, **variables})
         except FileNotFoundError:
             return self._refused("is not there", NOT_FOUND)
         except OSError as error:

@@ -13,6 +13,8 @@ from configsvc.cli.target.tokens import check_token, read_token_file
 from configsvc.cli.target.url import UrlTarget
 from configsvc.core.errors import SettingInvalid
 
+TOKEN_VARIABLE = "CONFIGSVC_TOKEN"  # noqa: S105 - its name
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -70,11 +72,11 @@ def _profile_target(profile: Profile, where: Where, environ: Mapping[str, str]) 
 
 
 def _url_target(text: str, token_file: Path | None, environ: Mapping[str, str]) -> Target:
-    token = environ.get("CONFIGSVC_TOKEN") or None
+    token = environ.get(TOKEN_VARIABLE) or None
     if token_file is not None:
         token = read_token_file(token_file)
     elif token is not None:
-        check_token(token, "CONFIGSVC_TOKEN")
+        check_token(token, TOKEN_VARIABLE)
     return UrlTarget([_parse_url(part.strip()) for part in text.split(",")], token)
 
 
@@ -95,7 +97,7 @@ def _path_target(repo: str | None, where: Where, environ: Mapping[str, str]) -> 
 
 def _named_file(environ: Mapping[str, str]) -> Path | None:
     path = environ.get("CONFIGSVC_TOKEN_FILE")
-    if path and environ.get("CONFIGSVC_TOKEN"):
+    if path and environ.get(TOKEN_VARIABLE):
         raise SettingInvalid("CONFIGSVC_TOKEN: is set with CONFIGSVC_TOKEN_FILE (expected: one of them)")
     return Path(path) if path else None
 

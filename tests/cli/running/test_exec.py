@@ -138,6 +138,20 @@ def test_a_document_sets_no_variable_without_the_prefix(on: On, tmp_path: Path) 
     assert "CONFIGSVC_EXEC_VERSION=0" in told
 
 
+def test_a_program_gets_no_token_unless_it_is_told_to(
+    on: On, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on("put", "exec/token", stdin="a: 1\n")
+    monkeypatch.setenv("CONFIGSVC_TOKEN", "t" * 40)
+    monkeypatch.setenv("OTHER", "stays")
+    out = tmp_path / "out"
+    shell = f'echo "${{CONFIGSVC_TOKEN-none}} $OTHER" > {out}'
+    assert on("exec", "exec/token", "--", "sh", "-c", shell) == 0
+    assert out.read_text() == "none stays\n"
+    assert on("exec", "exec/token", "--pass-token", "--", "sh", "-c", shell) == 0
+    assert out.read_text() == "t" * 40 + " stays\n"
+
+
 @pytest.mark.parametrize(
     ("ending", "text"), [("yaml", "a: 1 # euro\n"), ("json", '{\n  "a": 1\n}\n'), ("env", "CONFIG_A='1'\n")]
 )
