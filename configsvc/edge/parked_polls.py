@@ -49,33 +49,96 @@ class PollRoom:
         self._now_s = hot.now_s
         self.ticks = Ticks(hub)
         self.groups: dict[str, Group] = {}
+        self._arrived: list[Arrived] = []
 
     def take(self, protocol: EdgeProtocol, asked: Asked) -> bool:
         """Return whether a request waits from now on, or is answered."""
+        return self._park(protocol, asked, time.perf_counter()) or self._answer(protocol, asked)
+
+    def take_in_turn(self, protocol: EdgeProtocol, asked: Asked) -> None:
+        """Have a request wait, or be answered, when it is its turn.
+
+        Thousands come again at once when they were told.  What is done at once delays all that comes behind
+        them, and so it is next to nothing.
+        """
+        if not self._arrived:
+            protocol.loop.call_soon(self._begin)
+        arrived = Arrived(protocol, asked)
+        protocol.park(arrived)
+        self._arrived.append(arrived)
+
+    def _begin(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        self.hub.tell(self._settle, arrived)
+
+    def _settle(self, arrived: Iterator[Arrived]) -> None:
+        for each in arrived:
+            if each.is_gone:
+                continue
+            protocol, asked = each.protocol, each.asked
+            if self.hub.is_full or not self._park(protocol, asked, each.started_s):
+                protocol.unpark()
+                if self.hub.is_full or not self._answer(protocol, asked):
+                    protocol.parse(asked.data)
+
+    def _park(self, protocol: EdgeProtocol, asked: Asked, started_s: float) -> bool:
+        """Return whether there is nothing new, so that a request waits from now on."""
         request, group, snapshot = asked.decided.request, self.groups.get(asked.service), self._newest()
         if group is None or asked.waits_at is not snapshot or asked.ends_at_s <= self._now_s():
-            tag = find_tag(snapshot, asked.service) if group is None else group.tag_at(snapshot)
-            if tag is None or not self.hot.admits(request.authorization, asked.service):
+            is_known = self._tag_at(snapshot, asked) == request.tag
+            if not is_known or not self.hot.admits(request.authorization, asked.service):
                 return False
-            if tag != request.tag:
-                answer = self.ready.answer(
-                    asked.decided, protocol.server_state.default_headers, protocol.peer
-                )
-                if answer is not None:
-                    protocol.send_ready(answer)
-                return answer is not None
             asked.waits_at, asked.ends_at_s = snapshot, self.hot.ends_at_s(request)
         if not self.ready.admits(protocol.peer, request.authorization):
             return False
         is_first = group is None
         if group is None:
             group = self.groups[asked.service] = Group(self, asked.service)
-        poll = ParkedPoll(group, protocol, asked)
+        poll = ParkedPoll(group, protocol, asked, started_s)
         protocol.park(poll)
         group.add(poll)
         if is_first:
             poll.look()  # what was published before the group was registered
         return True
+
+    def _answer(self, protocol: EdgeProtocol, asked: Asked) -> bool:
+        """Return whether there is something new, which is sent."""
+        if self._tag_at(self._newest(), asked) in (None, asked.decided.request.tag):
+            return False
+        answer = self.ready.answer(asked.decided, protocol.server_state.default_headers, protocol.peer)
+        if answer is not None:
+            protocol.send_ready(answer)
+        return answer is not None
+
+    def _tag_at(self, snapshot: Snapshot, asked: Asked) -> bytes | None:
+        group = self.groups.get(asked.service)
+        return find_tag(snapshot, asked.service) if group is None else group.tag_at(snapshot)
+
+
+class Arrived:
+    """One client whose turn has not come."""
+
+    __slots__ = ("asked", "is_gone", "protocol", "started_s")
+
+    def __init__(self, protocol: EdgeProtocol, asked: Asked) -> None:
+        self.protocol = protocol
+        self.asked = asked
+        self.is_gone = False
+        self.started_s = time.perf_counter()
+
+    def leave(self) -> None:
+        """Be there no more."""
+        self.is_gone = True
+
+    def go_on(self) -> None:
+        """Wait on."""
+
+    def stop(self) -> None:
+        """Answer, since the server stops."""
+        if not self.is_gone:
+            self.is_gone = True
+            self.protocol.unpark()
+            self.protocol.parse(self.asked.plain)
 
 
 class ParkedPoll:
@@ -83,12 +146,12 @@ class ParkedPoll:
 
     __slots__ = ("_group", "_started_s", "_tick", "asked", "is_gone", "protocol")
 
-    def __init__(self, group: Group, protocol: EdgeProtocol, asked: Asked) -> None:
+    def __init__(self, group: Group, protocol: EdgeProtocol, asked: Asked, started_s: float) -> None:
         self.asked = asked
         self.is_gone = False
         self._group = group
         self.protocol = protocol
-        self._started_s = time.perf_counter()
+        self._started_s = started_s
         self._tick = group.room.ticks.add(self, jittered(asked.seconds))
 
     def look(self) -> None:

@@ -53,9 +53,12 @@ class Parking:
         self._polls: dict[bytes, Asked | None] = {}
 
     def take_again(self, protocol: EdgeProtocol, data: bytes) -> bool:
-        """Return whether a request, the bytes of which another one has waited with, waits from now on."""
+        """Return whether a request is left to those who wait: others have waited with the same bytes."""
         asked = self._polls.get(data)
-        return asked is not None and not self._hub.is_full and self._poll_room.take(protocol, asked)
+        if asked is None or self._hub.is_full:
+            return False
+        self._poll_room.take_in_turn(protocol, asked)
+        return True
 
     def take(self, protocol: EdgeProtocol, target: bytes, sent: WaitHeaders, data: bytes) -> bool:
         """Return whether a request waits from now on.

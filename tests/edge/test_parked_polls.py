@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from contextlib import closing
+from itertools import pairwise
+from typing import cast
 
 import pytest
 
+from configsvc.app import create_app, unlogged
 from configsvc.edge.asgi_types import RawHeaders
+from configsvc.edge.connections import Parked
+from configsvc.edge.hot_answerer import HotAnswerer
+from configsvc.edge.hot_requests import HotRequest
+from configsvc.edge.loophub import PORTION, LoopHub
+from configsvc.edge.parked_polls import PollRoom, find_tag
+from configsvc.edge.poll_requests import read_poll
+from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.ready import Decided, ReadyAnswers
 from configsvc.edge.watches import WatchStreams
+from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from tests.access.book import Book
 from tests.edge.running import connect, read_to_end, split_answers
@@ -141,3 +154,66 @@ def test_a_wait_in_vain_ends_with_304_and_the_connection_goes_on(book: Book) -> 
             pass
         connection.sendall(CLOSE)
         assert [each.status for each in split_answers(read_to_end(connection))] == [200]
+
+
+class Connection:
+    """A connection that can be parked."""
+
+    peer = ""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.parked: list[Parked] = []
+
+    def park(self, parked: Parked) -> None:
+        self.parked.append(parked)
+
+
+def test_thousands_who_come_again_at_once_leave_others_their_turns_and_one_who_hangs_up_waits_no_longer(
+    book: Book,
+) -> None:
+    count = 10 * PORTION
+    service = ConfigService(book.store)
+    app = unlogged(create_app(service, Settings(open=True), access=book.access))
+    book.access.refresh()
+
+    async def test(hot: HotAnswerer) -> list[int]:
+        hub = LoopHub(service.listen, most=count)
+        room = PollRoom(hub, hot, ReadyAnswers(hot, 1 << 20))
+        target = f"{ONE}?wait=60".encode()
+        request = HotRequest(target, b"localhost", None, None, find_tag(service.snapshot(), "a"))
+        asked = read_poll(target, request, poll("").replace(b": \r", b": " + (request.tag or b"") + b"\r"))
+        assert asked is not None
+        connections = [Connection() for _ in range(count)]
+        for connection in connections:
+            room.take_in_turn(cast(EdgeProtocol, connection), asked)
+        connections[0].parked[0].leave()
+        seen = [hub.waiting]
+        while hub.waiting < count - 1:
+            await asyncio.sleep(0)
+            seen.append(hub.waiting)
+        assert [len(each.parked) for each in connections] == [1, *[2] * (count - 1)]
+        return seen
+
+    with closing(HotAnswerer(app, book.access, service.snapshot, 1 << 20)) as hot:
+        seen = asyncio.run(test(hot))
+    assert seen[0] == 0
+    assert max(after - before for before, after in pairwise(seen)) <= PORTION
+
+
+def test_one_who_comes_again_with_what_is_old_by_then_is_answered_and_goes_on(book: Book) -> None:
+    with served(book, Settings(open=True)) as (port, streams):
+        tag = tag_of(port)
+        first, second = waiting(port, tag, 1)[0], connect(port)
+        while not streams.hub.waiting:
+            pass
+        book.put("a.json", b'{"n": 1}\n')
+        book.access.refresh()
+        read_until(first, b'{"n": 1}\n')
+        second.sendall(poll(tag))  # in the bytes that the first one waited with
+        assert read_until(second, b'{"n": 1}\n').startswith(b"HTTP/1.1 200 OK\r\n")
+        second.sendall(CLOSE)
+        assert [each.body for each in split_answers(read_to_end(second))] == [b'{"n": 1}\n']
+        first.close()
+        second.close()
+        assert streams.hub.waiting == 0
