@@ -45,6 +45,12 @@ def resident_megabytes(pid: int) -> float:
     return _megabytes(pid)[0]
 
 
+def processor_ms(pid: int) -> float:
+    """Return for how long the threads of a process have computed, the kernel's work for them included."""
+    tasks = (_PROC / str(pid) / "task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+
+
 def _megabytes(pid: int) -> tuple[float, float]:
     """Return resident memory of a process, and of those below it."""
     below = 0.0
