@@ -7,17 +7,19 @@ so that whoever wrote the version learns of it where the server is watched.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 
 from flask import Response, request
 
 from configsvc.access.decide import Action
+from configsvc.access.rates import Buckets, client_group
 from configsvc.api.access_log import printable
 from configsvc.api.audited import origin_of
 from configsvc.api.guard import admission, require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.bodies import as_members, check_known, integer_member, needed, read_members, text_member
-from configsvc.core.errors import RequestInvalid
+from configsvc.core.errors import RateExceeded, RequestInvalid
 from configsvc.core.names import parse_service
 from configsvc.service import ConfigService
 from configsvc.service.lookups import any_entry
@@ -26,6 +28,9 @@ LOGGER = "configsvc.clients"
 MAX_PROBLEMS = 20
 MAX_PROBLEM_CHARS = 500
 MAX_APPLICATION_CHARS = 100
+PER_S = 1.0
+BURST_S = 100.0
+"""Rejections a second of one principal at one address, and for how many seconds they may come at once."""
 
 _log = logging.getLogger(LOGGER)
 
@@ -40,11 +45,13 @@ class RejectionsApi:
     def __init__(self, service: ConfigService, count: Callable[[], None]) -> None:
         self._service = service
         self._count = count
+        self._buckets = Buckets(PER_S, BURST_S)
 
     def post(self, service: str) -> Response:
         """Log that a version was not adopted, by whom and why."""
         Query(request.query_string, ())
         require(Action.READ, parse_service(service))
+        self._take_turn()
         members = read_members()
         check_known(members, ("version", "problems", "application"))
         version = needed("version", integer_member(members, "version"))
@@ -69,12 +76,21 @@ class RejectionsApi:
             fields["application"] or "an application",
             fields["principal"],
             origin.remote,
-            "; ".join(map(printable, problems)) or "no reason is given",
+            printable("; ".join(problems)) or "no reason is given",
             extra={name: value for name, value in fields.items() if value not in ("", [])},
         )
         response = Response(status=204)
         del response.headers["Content-Type"]
         return response
+
+    def _take_turn(self) -> None:
+        """Hold back who says too much: each rejection is a line of the log, which is not dropped."""
+        client = f"{admission().principal.name} {client_group(request.remote_addr or '')}"
+        wait_s = self._buckets.take(client)
+        if wait_s:
+            error = RateExceeded(f"rejections: more than {PER_S:g} a second by one client (expected: fewer)")
+            error.retry_after_s = math.ceil(wait_s)
+            raise error
 
 
 def _problems(value: object) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from configsvc.api.v1.rejections import LOGGER, MAX_PROBLEM_CHARS, MAX_PROBLEMS
+from configsvc.api.v1.rejections import BURST_S, LOGGER, MAX_PROBLEM_CHARS, MAX_PROBLEMS
+from configsvc.cli.logs import make_formatter
 from tests.api.v1.calls import JSON, put, refusal, revision
 
 PATH = "/api/v1/configs/payments/api/-/rejections"
@@ -111,6 +112,39 @@ def test_another_type_is_refused(client: FlaskClient) -> None:
     response = client.post(PATH, data="version: 0", content_type="application/yaml")
     assert refusal(response) == (415, "media-type-unsupported")
     assert client.post(PATH, data="", content_type=JSON).status_code == 400
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_token_in_what_is_told_does_not_reach_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, log_format: str
+) -> None:
+    token = "cfg_" + "A" * 43
+    problem = {"pointer": f"/{token}", "message": token}
+    assert report(client, {"version": 0, "application": token, "problems": [problem]}).status_code == 204
+    line = make_formatter(log_format).format(lines(caplog)[0])
+    assert token not in line
+    assert "[redacted]" in line
+
+
+def test_a_line_is_bounded_whatever_is_told(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    problem = {"pointer": "\U0001f600" * 500, "message": "\U0001f600" * 500}
+    assert report(client, {"version": 0, "problems": [problem] * 4}).status_code == 204
+    (record,) = lines(caplog)
+    assert len(record.getMessage()) < 10_000
+
+
+def test_a_client_that_floods_is_held_back_and_no_other(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [report(client, {"version": 0}) for _ in range(int(BURST_S) + 20)]
+    taken = sum(answer.status_code == 204 for answer in answers)
+    assert BURST_S <= taken < len(answers)
+    assert len(lines(caplog)) == taken
+    assert count(client) == f"configsvc_rejections_total {taken:.1f}"
+    assert refusal(answers[-1]) == (429, "rate-exceeded")
+    assert answers[-1].headers["Retry-After"] == "1"
+    other = client.post(PATH, json={"version": 0}, environ_overrides={"REMOTE_ADDR": "10.0.0.7"})
+    assert other.status_code == 204
 
 
 def test_it_is_no_change_in_the_audit_log(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
