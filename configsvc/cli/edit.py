@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from configsvc.cli.options import TEXT, output_option, read_text, targeted
+from configsvc.cli.options import message_option, output_option, read_text, targeted
 from configsvc.cli.target.protocol import Format, Target
 from configsvc.cli.terminal.output import printable
 from configsvc.cli.terminal.told import tell
@@ -41,9 +41,7 @@ MAX_SHOWN = 40
     show_default=True,
     help="Of a service that does not exist yet.",
 )
-@click.option(
-    "-m", "--message", type=TEXT, metavar="TEXT", help="Why; the first line is the commit's subject."
-)
+@message_option
 @output_option
 @targeted
 def command(target: Target, service: str, text_format: Format, message: str | None, output: str) -> None:

@@ -101,15 +101,15 @@ def opened(where: Where, *, or_default: bool = False) -> Iterator[Target]:
 
 def writing(function: Command) -> Command:
     """Give a command the options of a write: message, dry_run and output."""
-    for option in (
-        output_option,
-        click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing."),
-        click.option(
-            "-m", "--message", type=TEXT, metavar="TEXT", help="Why; the first line is the commit's subject."
-        ),
-    ):
-        function = option(function)
-    return function
+    dry_run = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+    return message_option(dry_run(output_option(function)))
+
+
+def message_option(function: Command) -> Command:
+    """Give a command `--message`."""
+    return click.option(
+        "-m", "--message", type=TEXT, metavar="TEXT", help="Why; the first line is the commit's subject."
+    )(function)
 
 
 def if_match_option(function: Command) -> Command:
@@ -173,7 +173,8 @@ def format_of(text_format: Format | None, path: str, text: str) -> Format:
     """Return which format a document has: as said, by the file's ending, or by its first character."""
     if text_format is not None:
         return text_format
-    for ending, format_ in ((".json", "json"), (".yaml", "yaml")):
-        if path.endswith(ending):
-            return "json" if format_ == "json" else "yaml"
+    if path.endswith(".json"):
+        return "json"
+    if path.endswith(".yaml"):
+        return "yaml"
     return "json" if text.lstrip().startswith("{") else "yaml"

@@ -66,6 +66,7 @@ def running_server(folder: Path) -> Iterator[RunningServer]:
                 hot=hot,
                 answerers=make_watches(service, access, settings),
                 turns=service.turns,
+                access=access,
                 revision=lambda: service.snapshot().revision,
                 on_ready=started.set,
             )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from configsvc.cli.target.following import Following
 from configsvc.cli.target.protocol import Change, LogAsk, LogEntry, NewDocument
-from configsvc.client import Client, Committed, ConfigItem, DryRun, MetaWritten, Page
+from configsvc.client import Client, Commit, Committed, ConfigItem, DryRun, MetaWritten, Page, Version
 from configsvc.client.calls import Call
 from configsvc.core.errors import RequestInvalid, Unavailable
 from configsvc.core.names import parse_service
@@ -73,7 +73,7 @@ class UrlTarget(Client):
     def log(self, ask: LogAsk) -> list[LogEntry]:
         """Return commits of main, newest first; of a service, those that made its versions."""
         found: list[LogEntry] = []
-        for entry in self._history(ask.service) if ask.service else self._commits():
+        for entry in self._entries(ask.service):
             # Each commit may have a time of its own choice, so those that are older end nothing.
             if _is_asked(entry, ask):
                 found.append(entry)
@@ -112,13 +112,14 @@ class UrlTarget(Client):
             following.close()
         super().close()
 
-    def _commits(self) -> Iterator[LogEntry]:
-        for page in self.pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor)):
-            for each in page.items:
-                yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
-
-    def _history(self, service: str) -> Iterator[LogEntry]:
-        for page in self.pages(lambda cursor: self.history(service, limit=PAGE, cursor=cursor)):
+    def _entries(self, service: str) -> Iterator[LogEntry]:
+        """Yield the commits of main; with a service, those that made its versions."""
+        pages: Iterator[Page[Version]] | Iterator[Page[Commit]]
+        if service:
+            pages = self.pages(lambda cursor: self.history(service, limit=PAGE, cursor=cursor))
+        else:
+            pages = self.pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor))
+        for page in pages:
             for each in page.items:
                 yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from configsvc.client.calls import Call
 from configsvc.client.exchange import Exchange
-from configsvc.client.failures import ClientClosed
 from configsvc.client.live.async_config import AsyncLiveConfig
 from configsvc.client.live.binding import binder
 from configsvc.client.live.configs import Bind, Common
@@ -16,7 +15,6 @@ from configsvc.client.live.tasks import LiveTask
 from configsvc.client.results import Document
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import AsyncTransport
-from configsvc.core.errors import ConfigError
 from configsvc.core.names import parse_service
 
 AsyncRun = Callable[[Call[Document | None], Retries], Awaitable[Document | None]]
@@ -38,19 +36,9 @@ class AsyncLiveConfigs:
         """Return a config that follows a service; see `AsyncClient.config`."""
         book = self._common.book
         view: AsyncLiveConfig[Any] = AsyncLiveConfig(parse_service(service), binder(bind), default, book)
-        book.add(view)
-        if not self._common.need_not_ask(view):
-            try:
-                document = await self._run(self._common.first_call(view.service), self._common.retries)
-            except ClientClosed:
-                book.remove(view)
-                raise
-            except ConfigError as error:
-                book.trouble(view.service, error)
-            else:
-                book.read(view.service, document)
-        if view.source in ("none", "default"):
-            self._common.stand_in(view)
+        with self._common.beginning(view) as call:
+            if call is not None:
+                book.read(view.service, await self._run(call, self._common.retries))
         if self._is_closed:
             return view
         has_to_wake = book.cover(view.service)

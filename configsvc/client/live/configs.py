@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -42,19 +43,38 @@ class Common:
         self.retries = Retries(attempts=max(2, len(urls)), first_delay_s=0.1, max_delay_s=1.0)
         self._first_wait_s = options.first_wait_s
 
-    def first_call(self, service: str) -> Call[Document | None]:
-        """Return the call that reads a service for the first time."""
+    @contextmanager
+    def beginning(self, view: View[Any]) -> Iterator[Call[Document | None] | None]:
+        """Give a view its first value: of the call that the block runs, of the copy on disk, or its default.
+
+        Yields the call; None when the server need not be asked.
+
+        Raises:
+            ClientClosed: As the block does.
+        """
+        self.book.add(view)
+        try:
+            yield None if self._need_not_ask(view) else self._first_call(view.service)
+        except ClientClosed:
+            self.book.remove(view)
+            raise
+        except ConfigError as error:
+            self.book.trouble(view.service, error)
+        if view.source in ("none", "default"):
+            self._stand_in(view)
+
+    def _first_call(self, service: str) -> Call[Document | None]:
         call = calls.get(service, min_revision=self.book.position)
         return replace(call, request=replace(call.request, timeout_s=self._first_wait_s))
 
-    def need_not_ask(self, view: View[Any]) -> bool:
+    def _need_not_ask(self, view: View[Any]) -> bool:
         """Return whether the server is known to be gone, and there is something else to begin with."""
         if not self.follower.is_failing:
             return False
-        self.stand_in(view)
+        self._stand_in(view)
         return view.source != "none"
 
-    def stand_in(self, view: View[Any]) -> None:
+    def _stand_in(self, view: View[Any]) -> None:
         """Begin with the copy on disk, if there is one that fits."""
         kept = None if self.copies is None else self.copies.find(view.service)
         if kept is not None:
@@ -84,19 +104,9 @@ class LiveConfigs:
         """Return a config that follows a service; see `Client.config`."""
         book = self._common.book
         view: LiveConfig[Any] = LiveConfig(parse_service(service), binder(bind), default, book)
-        book.add(view)
-        if not self._common.need_not_ask(view):
-            try:
-                document = self._run(self._common.first_call(view.service), self._common.retries)
-            except ClientClosed:
-                book.remove(view)
-                raise
-            except ConfigError as error:
-                book.trouble(view.service, error)
-            else:
-                book.read(view.service, document)
-        if view.source in ("none", "default"):
-            self._common.stand_in(view)
+        with self._common.beginning(view) as call:
+            if call is not None:
+                book.read(view.service, self._run(call, self._common.retries))
         self._follow(view.service)
         return view
 
