@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.corpus import SERVICES_A_FOLDER
 from bench.load import Job, run_load
+from bench.memory import processor_ms
 from bench.repositories import commit_count, settle
 from bench.rivals import GitCommandRival
 from bench.samples import Figures, Round
@@ -36,15 +37,15 @@ def _take_turns(bench: Bench, size: int, table: Table) -> None:
     before = commit_count(root)
     rival = GitCommandRival(bench.repositories.services(size), size)
     ours: dict[int, list[Round]] = {clients: [] for clients in scale.clients}
-    cpu_s = dict.fromkeys(scale.clients, 0.0)
+    cpu_ms = dict.fromkeys(scale.clients, 0.0)
     rounds: list[Round] = []
     with ServerProcess(root) as server:
         for turn in range(scale.rounds):
             bench.say(f"http: {size} services, round {turn + 1} of {scale.rounds}")
             for clients in scale.clients:
-                began_s = server.cpu_s()
+                began_ms = processor_ms(server.pid)
                 ours[clients].append(_write(server, clients, scale.round_s, size, turn))
-                cpu_s[clients] += server.cpu_s() - began_s
+                cpu_ms[clients] += processor_ms(server.pid) - began_ms
                 settle(root)
             rounds.append(rival.run(scale.rival_s, seed=turn))
     check_landed(root, before, sum(len(each.latencies_ms) for turns in ours.values() for each in turns))
@@ -52,7 +53,7 @@ def _take_turns(bench: Bench, size: int, table: Table) -> None:
     for clients, seen in ours.items():
         count = sum(len(each.latencies_ms) for each in seen)
         clients_cpu_s = sum(each.clients_cpu_s for each in seen)
-        cpu = (ms(cpu_s[clients] * 1000 / count), ms(clients_cpu_s * 1000 / count))
+        cpu = (ms(cpu_ms[clients] / count), ms(clients_cpu_s * 1000 / count))
         _add_row(table, size, "configsvc serve", clients, Figures.of(seen), cpu, command)
     _add_row(table, size, GitCommandRival.name, 1, command, ("", ""), command)
 

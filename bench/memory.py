@@ -46,7 +46,12 @@ def resident_megabytes(pid: int) -> float:
 
 
 def processor_ms(pid: int) -> float:
-    """Return for how long the threads of a process have computed, the kernel's work for them included."""
+    """Return for how long the threads of a process have computed, the kernel's work for them included.
+
+    0 on a system that does not tell.
+    """
+    if not (_PROC / "self/schedstat").exists():
+        return 0.0
     tasks = (_PROC / str(pid) / "task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 

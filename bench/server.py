@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -56,15 +55,6 @@ class ServerProcess:
     def pid(self) -> int:
         """Number of the server's process."""
         return self._process.pid
-
-    def cpu_s(self) -> float:
-        """Return the processor time it has used, its git processes apart; 0 on a system without /proc."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            return 0.0
-        # utime and stime, the 14th and 15th of proc(5), in ticks.
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self) -> ServerProcess:
         return self
