@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from configsvc.client.calls import Call
 from configsvc.client.exchange import Exchange
 from configsvc.client.live.async_config import AsyncLiveConfig
+from configsvc.client.live.async_reports import AsyncReports
 from configsvc.client.live.binding import binder
 from configsvc.client.live.configs import Bind, Common
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.live.tasks import LiveTask
-from configsvc.client.results import Document
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import AsyncTransport
 from configsvc.core.names import parse_service
 
-AsyncRun = Callable[[Call[Document | None], Retries], Awaitable[Document | None]]
+T = TypeVar("T")
+
+
+class AsyncRun(Protocol):
+    """Runs a call."""
+
+    async def __call__(self, call: Call[T], retries: Retries | None = None) -> T:
+        """Return the result; see `AsyncClient.run`."""
 
 
 class AsyncLiveConfigs:
@@ -43,7 +49,8 @@ class AsyncLiveConfigs:
             return view
         has_to_wake = book.cover(view.service)
         if self._task is None:
-            self._task = LiveTask(self._common.follower, self._transport, self._common.copies)
+            reports = AsyncReports(self._run)
+            self._task = LiveTask(self._common.follower, self._transport, self._common.copies, reports)
         elif has_to_wake:
             self._task.wake()
         return view

@@ -67,6 +67,7 @@ class Book:
         self._clock = clock
         self._lock = threading.RLock()  # guards all below, and what the views hold
         self._services: dict[str, Known] = {}
+        self._rejected: dict[str, str] = {}  # by service, the tag of the last version that did not fit
         self._position: int | None = None
         self._coverage: Coverage | None = None
         self._must_reopen = False
@@ -258,14 +259,16 @@ class Book:
             return [known for known in self._services.values() if known.is_unsaved]
 
     def rejected(self) -> list[tuple[str, Rejection]]:
-        """Return the versions that views refused since this was called last."""
+        """Return the versions that views refused since this was called last, each once."""
+        told: list[tuple[str, Rejection]] = []
         with self._lock:
-            return [
-                (service, rejection)
-                for service, known in self._services.items()
-                for view in known.views
-                if (rejection := view.take_rejection()) is not None
-            ]
+            for service, known in self._services.items():
+                for view in known.views:
+                    rejection = view.take_rejection()
+                    if rejection is not None and self._rejected.get(service) != rejection.etag:
+                        self._rejected[service] = rejection.etag
+                        told.append((service, rejection))
+        return told
 
     def all_are_due(self) -> None:
         """Have everything be read."""
@@ -288,6 +291,7 @@ class Book:
         self._must_reopen = False
         for known in self._services.values():
             for view in known.views:
+                view.take_rejection()  # the parent tells of it
                 view.renew()
 
     def _is_current(self, service: str, known: Known) -> bool:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from configsvc.client import calls
 from configsvc.client.calls import Call
@@ -19,6 +19,7 @@ from configsvc.client.live.config import LiveConfig, View
 from configsvc.client.live.disk import LastGood, server_name
 from configsvc.client.live.follower import Follower
 from configsvc.client.live.options import LiveOptions
+from configsvc.client.live.reports import Reports
 from configsvc.client.live.threads import LiveThread
 from configsvc.client.results import Document
 from configsvc.client.retrying import Retries
@@ -29,7 +30,14 @@ from configsvc.core.names import parse_service
 _log = logging.getLogger("configsvc.client")
 
 Bind = Callable[..., Any] | None
-Run = Callable[[Call[Document | None], Retries], Document | None]
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs a call."""
+
+    def __call__(self, call: Call[T], retries: Retries | None = None) -> T:
+        """Return the result; see `Client.run`."""
 
 
 class Common:
@@ -131,6 +139,9 @@ class LiveConfigs:
             if self._is_closed:
                 return
             if self._thread is None:
-                self._thread = LiveThread(self._common.follower, self._transport, self._common.copies)
+                reports = Reports(self._run)
+                self._thread = LiveThread(
+                    self._common.follower, self._transport, self._common.copies, reports
+                )
             elif has_to_wake:
                 self._thread.wake()

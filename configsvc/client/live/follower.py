@@ -24,6 +24,7 @@ from configsvc.client.live.book import Book, backoff_s
 from configsvc.client.live.coverage import Coverage
 from configsvc.client.live.events import Event, EventParser
 from configsvc.client.live.options import LiveOptions
+from configsvc.client.live.reports import report_of
 from configsvc.client.live.steps import (
     Confirm,
     Hangup,
@@ -32,6 +33,7 @@ from configsvc.client.live.steps import (
     Open,
     Opened,
     Receive,
+    Report,
     Save,
     Tell,
 )
@@ -47,8 +49,6 @@ GATHERING_S = 0.03
 """A watch that is to be about more services is begun after so long: more may come."""
 UNREACHED_FOR_S = 5.0
 """A server that lags behind has caught up after so long; one that has not has another history."""
-REPORT_TIMEOUT_S = 2.0
-"""How long an answer to a report is awaited, by the thread that follows all configs."""
 STEADY_AFTER_S = 5.0
 """A watch that lasted so long ends a series of failures."""
 
@@ -247,19 +247,11 @@ class Follower:
         self._book.read(service, document)
 
     def _report(self) -> Steps:
-        """Tell the server, once, of versions that do not fit; nothing depends on it."""
-        if not self._options.report_rejections:
-            return
-        for service, rejection in self._book.rejected():
-            call = calls.report_rejection(
-                service, rejection.version, rejection.findings, application=self._options.application
-            )
-            call = replace(call, request=replace(call.request, timeout_s=REPORT_TIMEOUT_S))
-            try:
-                yield from self._exchange.run(call, Retries(attempts=1))
-            except ConfigError as error:
-                version = rejection.version
-                _log.info("%s: the server is not told of version %d: %s", service, version, error.message)
+        """Have the server told, once, of versions that do not fit; nothing depends on it."""
+        rejected = self._book.rejected()
+        if self._options.report_rejections:
+            for service, rejection in rejected:
+                yield Report(report_of(service, rejection, self._options.application))
 
     def _save(self) -> Steps:
         for known in self._book.unsaved():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from configsvc.client.calls import Call
 from configsvc.client.exchange import Came, Step
 from configsvc.client.live.config import View
 from configsvc.client.messages import Request
@@ -62,5 +63,12 @@ class Confirm:
     services: tuple[str, ...]
 
 
-LiveStep = Step | Open | Receive | Hangup | Tell | Save | Confirm
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Have a call made on the side; nothing comes of it."""
+
+    call: Call[None]
+
+
+LiveStep = Step | Open | Receive | Hangup | Tell | Save | Confirm | Report
 LiveCame = Came | Opened | bytes | bool

@@ -8,6 +8,7 @@ import logging
 from configsvc.client.exchange import Pause, Send
 from configsvc.client.failures import NoAnswer
 from configsvc.client.live.async_config import AsyncLiveConfig
+from configsvc.client.live.async_reports import AsyncReports
 from configsvc.client.live.disk import LastGood
 from configsvc.client.live.follower import Follower
 from configsvc.client.live.steps import (
@@ -18,6 +19,7 @@ from configsvc.client.live.steps import (
     Open,
     Opened,
     Receive,
+    Report,
     Save,
     Tell,
 )
@@ -35,10 +37,13 @@ class LiveTask:
         copies: None keeps none.
     """
 
-    def __init__(self, follower: Follower, transport: AsyncTransport, copies: LastGood | None) -> None:
+    def __init__(
+        self, follower: Follower, transport: AsyncTransport, copies: LastGood | None, reports: AsyncReports
+    ) -> None:
         self._follower = follower
         self._transport = transport
         self._copies = copies
+        self._reports = reports
         self._stream: AsyncStream | None = None
         self._reading: asyncio.Future[bytes] | None = None
         self._woken = asyncio.Event()
@@ -59,6 +64,7 @@ class LiveTask:
             done, _ = await asyncio.wait([self._task], timeout=END_WITHIN_S)
             if not done:
                 self._task.cancel()
+        await self._reports.close()
 
     async def _run(self) -> None:
         steps = self._follower.steps()
@@ -91,6 +97,8 @@ class LiveTask:
             case Tell(view):
                 assert isinstance(view, AsyncLiveConfig)
                 await view.deliver()
+            case Report(call):
+                self._reports.add(call)
             case Save(document):
                 return self._copies is None or await asyncio.to_thread(self._copies.save, document)
             case Confirm(services):

@@ -11,6 +11,7 @@ from configsvc.client.failures import NoAnswer
 from configsvc.client.live.config import LiveConfig
 from configsvc.client.live.disk import LastGood
 from configsvc.client.live.follower import Follower
+from configsvc.client.live.reports import Reports
 from configsvc.client.live.steps import (
     Confirm,
     Hangup,
@@ -19,6 +20,7 @@ from configsvc.client.live.steps import (
     Open,
     Opened,
     Receive,
+    Report,
     Save,
     Tell,
 )
@@ -40,10 +42,13 @@ class LiveThread:
         copies: None keeps none.
     """
 
-    def __init__(self, follower: Follower, transport: Transport, copies: LastGood | None) -> None:
+    def __init__(
+        self, follower: Follower, transport: Transport, copies: LastGood | None, reports: Reports
+    ) -> None:
         self._follower = follower
         self._transport = transport
         self._copies = copies
+        self._reports = reports
         self._is_closed = False
         self._begin()
 
@@ -64,6 +69,7 @@ class LiveThread:
         """End the thread; callbacks that it is in are finished before.  Twice is harmless."""
         self._is_closed = True
         self._follower.close()
+        self._reports.close()
         self.wake()
         # A callback may close the client.
         if self._thread is not threading.current_thread():
@@ -73,6 +79,7 @@ class LiveThread:
         """Begin anew in a forked process, where the thread is not."""
         if self._stream is not None:
             self._stream.disown()
+        self._reports.renew()
         if not self._is_closed:
             self._begin()
 
@@ -111,6 +118,8 @@ class LiveThread:
             case Tell(view):
                 assert isinstance(view, LiveConfig)
                 view.deliver()
+            case Report(call):
+                self._reports.add(call)
             case Save(document):
                 return self._copies is None or self._copies.save(document)
             case Confirm(services):

@@ -24,6 +24,7 @@ from configsvc.client.live.steps import (
     Open,
     Opened,
     Receive,
+    Report,
     Save,
     Tell,
 )
@@ -408,18 +409,21 @@ def _answered(step: Send, head: int) -> Answer:
     return document(head, head)
 
 
-@pytest.mark.parametrize("came", [GONE, Answer(404), Answer(405), Answer(503, {"retry-after": "60"})])
-def test_a_server_that_takes_no_report_of_a_rejection_is_not_asked_again(came: LiveCame) -> None:
+def test_a_version_that_does_not_fit_is_reported_on_the_side_and_once() -> None:
     play = Play()
     play.reach()
-    play.configs.append(LiveConfig("a", _refused, None, play.book))
-    play.book.add(play.configs[1])
+    for _ in range(2):
+        play.configs.append(LiveConfig("a", _refused, None, play.book))
+        play.book.add(play.configs[-1])
     play.expect(Send, change(6, 1))
     report = play.step(document(1, 6))
-    assert isinstance(report, Send)
-    assert (report.request.method, report.request.path) == ("POST", "/api/v1/configs/a/-/rejections")
-    play.expect(Receive, came)
-    assert (play.configs[0].version, play.configs[1].version) == (1, None)
+    assert isinstance(report, Report)
+    assert (report.call.request.method, report.call.request.path) == (
+        "POST",
+        "/api/v1/configs/a/-/rejections",
+    )
+    play.expect(Receive, None)
+    assert [config.version for config in play.configs] == [1, None, None]
     play.expect(Receive, b": heartbeat\n\n")
 
 
