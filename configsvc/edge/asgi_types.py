@@ -21,3 +21,19 @@ def raw_headers(headers: Iterable[tuple[str, str]]) -> RawHeaders:
 def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return headers as HTTP/1.1 sends them, each line with its end."""
     return b"".join(b"%s: %s\r\n" % pair for pair in headers)
+
+
+def sent_value(scope: Scope, name: bytes) -> str | None:
+    """Return a header of a request as the application sees it: several are one, with commas between them.
+
+    Args:
+        name: In lower case.
+    """
+    sent = [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+    return ",".join(sent) if sent else None
+
+
+def client_address(scope: Scope) -> str:
+    """Return the address that a request comes from; empty when it is not known."""
+    address: str = (scope.get("client") or ("",))[0]
+    return address

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from configsvc.api.rates import COUNTED
-from configsvc.edge.asgi_types import Scope
+from configsvc.edge.asgi_types import Scope, client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -24,7 +24,7 @@ def make_environ(scope: Scope, body: BinaryIO) -> WSGIEnvironment:
         "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
         "SERVER_NAME": server_name,
         "SERVER_PORT": str(server_port or 80),
-        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
+        "REMOTE_ADDR": client_address(scope),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": body,

@@ -6,7 +6,7 @@ from configsvc.access.rates import RateLimits
 from configsvc.api.problems import problem_of
 from configsvc.api.rates import COUNTED, is_counted_path
 from configsvc.core.errors import RateExceeded
-from configsvc.edge.asgi_types import Scope
+from configsvc.edge.asgi_types import Scope, sent_value
 from configsvc.edge.refusals import Refused
 from configsvc.edge.request_body import stated_length
 
@@ -27,15 +27,11 @@ class Limiting:
             return
         scope[COUNTED] = True
         peer, port = scope.get("client") or ("", 0)
-        address = self._rates.client_of(peer, ",".join(_all(scope, b"x-forwarded-for")))
+        address = self._rates.client_of(peer, sent_value(scope, b"x-forwarded-for") or "")
         scope["client"] = (address, port)
         if is_counted_path(scope["path"]):
             try:
-                self._rates.check(address, next(iter(_all(scope, b"authorization")), None))
+                self._rates.check(address, sent_value(scope, b"authorization"))
             except RateExceeded as error:
                 is_read = stated_length(scope["headers"]) == 0
                 raise Refused(problem_of(error), is_read=is_read) from error
-
-
-def _all(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for sent, value in scope["headers"] if sent == name]

@@ -224,8 +224,8 @@ class Audience:
 
     def _wait(self) -> asyncio.TimerHandle:
         """Wait for the next heartbeat, or the end of the credential."""
-        left_s = min(self._room.streams.heartbeat_s, max(0.0, self.watch.ends_at_s - time.time()))
-        return asyncio.get_running_loop().call_later(left_s, self._ring)
+        pause_s = self.watch.pause_s(self._room.streams.heartbeat_s)
+        return asyncio.get_running_loop().call_later(pause_s, self._ring)
 
     def _ring(self) -> None:
         self._hub.wake([each.beat for each in self._members])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from configsvc.api import headers
 from configsvc.api.access_log import NO_REQUEST_ID, log_access
 from configsvc.api.problems import SEED_PATH, Problem, Rendered, is_seed_path, phrase, render
-from configsvc.edge.asgi_types import RawHeaders, Scope, header_lines
+from configsvc.edge.asgi_types import RawHeaders, Scope, client_address, header_lines
 from configsvc.metrics.metrics import Metrics
 
 
@@ -78,9 +78,7 @@ class Refusals:
             self._metrics.note_request("edge", route, scope["method"], status, spent_s)
         query = scope["query_string"].decode("latin-1")
         target = scope["path"] + ("?" + query if query else "")
-        log_access(
-            scope["method"], target, status, spent_s, NO_REQUEST_ID, remote=(scope.get("client") or ("",))[0]
-        )
+        log_access(scope["method"], target, status, spent_s, NO_REQUEST_ID, remote=client_address(scope))
 
 
 def _raw(text: str) -> bytes:

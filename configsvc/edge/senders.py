@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from configsvc.access.decide import Access
 from configsvc.access.rates import client_group
 from configsvc.core.errors import Unauthorized
-from configsvc.edge.asgi_types import Scope
+from configsvc.edge.asgi_types import Scope, client_address, sent_value
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -31,10 +31,10 @@ class Senders:
             Unauthorized: It carries no credential that is valid.
         """
         if self._access is not None:
-            admission = self._access.admit(_authorization(scope))
+            admission = self._access.admit(sent_value(scope, b"authorization"))
             if admission.token_sha256:
                 return f"principal {admission.principal.name}"
-        return f"address {client_group((scope.get('client') or ('', 0))[0])}"
+        return f"address {client_group(client_address(scope))}"
 
 
 class WithheldBody(io.RawIOBase):
@@ -50,9 +50,3 @@ class WithheldBody(io.RawIOBase):
     def readinto(self, _target: WriteableBuffer, /) -> NoReturn:
         """Raise `Unauthorized`."""
         raise self._refusal
-
-
-def _authorization(scope: Scope) -> str | None:
-    """Return the header as the application sees it: several are one, which no credential matches."""
-    sent = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-    return ",".join(sent) if sent else None

@@ -27,7 +27,7 @@ from configsvc.api.v1.watching import (
 )
 from configsvc.core.errors import ConfigError, ServiceClosed, Unavailable
 from configsvc.edge.answering import Answerer
-from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers
+from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers, sent_value
 from configsvc.edge.loophub import LoopHub, until_gone
 from configsvc.edge.polls import Polls
 from configsvc.edge.readings import watch_reading
@@ -87,18 +87,18 @@ class WatchStreams:
                 self.refusals.log(scope, 200, started_s, WATCH_PATH)
 
     def _open(self, scope: Scope) -> Watch:
-        sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        problem = find_host_problem(sent.get(b"host"), self.allowed_hosts)
+        authorization = sent_value(scope, b"authorization")
+        problem = find_host_problem(sent_value(scope, b"host"), self.allowed_hosts)
         if problem is not None:
             raise Refused(problem)
         # Who asks comes first: who may not is told nothing of how full it is.
-        self.access.admit(sent.get(b"authorization"))
+        self.access.admit(authorization)
         if self.hub.is_draining:
             raise ServiceClosed("watch: the server is shutting down (expected: try again elsewhere)")
         if self.hub.waiting >= self.hub.most:
             raise Unavailable(f"watches: {self.hub.most} are open (expected: fewer; try again)")
-        ask = read_watch(scope["query_string"], sent.get(b"last-event-id"))
-        return Watch(ask, self.access, sent.get(b"authorization"), self.snapshot)
+        ask = read_watch(scope["query_string"], sent_value(scope, b"last-event-id"))
+        return Watch(ask, self.access, authorization, self.snapshot)
 
     async def _send_events(
         self, watch: Watch, wake: asyncio.Event, gone: asyncio.Future[None], send: Send
@@ -123,7 +123,6 @@ class WatchStreams:
 
     async def _woken(self, watch: Watch, wake: asyncio.Event) -> bool:
         """Wait to be woken, at most until the next heartbeat or the end of the credential."""
-        left_s = min(self.heartbeat_s, max(0.0, watch.ends_at_s - time.time()))
         is_late = False
 
         def ring() -> None:
@@ -131,7 +130,7 @@ class WatchStreams:
             is_late = True
             wake.set()
 
-        timer = asyncio.get_running_loop().call_later(left_s, ring)
+        timer = asyncio.get_running_loop().call_later(watch.pause_s(self.heartbeat_s), ring)
         try:
             await wake.wait()
         finally:

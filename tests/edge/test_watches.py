@@ -148,6 +148,14 @@ def test_a_watch_shows_what_the_client_may_read_and_no_more(book: Book, port: in
         assert services(events.next()) == [("here/x", 0, False)]
 
 
+def test_two_credentials_are_as_good_as_none(book: Book, port: int) -> None:
+    book.add("me", all="reader")
+    own = f"Authorization: {bearer('me')}"
+    for sent in ((own, own), ("Authorization: Bearer other", own)):
+        assert ask(port, get(WATCH, *sent)).status == 401
+        assert ask(port, get("/api/v1/configs/here/x", *sent)).status == 401
+
+
 def test_a_watch_ends_with_the_commit_that_takes_its_right_away(book: Book, port: int) -> None:
     book.add("admin", all="admin")
     book.add("me", here__all="reader")

@@ -75,10 +75,8 @@ class WatchApi:
                     return
                 if told:
                     yield told
-                elif watch.is_up_to_date:
-                    wait_s = min(left_s, HEARTBEAT_S, max(0.0, watch.ends_at_s - time.time()))
-                    if not wake.wait(wait_s):
-                        yield HEARTBEAT
+                elif watch.is_up_to_date and not wake.wait(min(left_s, watch.pause_s(HEARTBEAT_S))):
+                    yield HEARTBEAT
         yield reconnect()
 
 

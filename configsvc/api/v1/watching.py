@@ -107,10 +107,13 @@ class Watch:
         other._opening = iter(())
         return other
 
-    @property
-    def ends_at_s(self) -> float:
-        """When the credential ends, seconds since the epoch of Unix."""
-        return self._admission.ends_at_s
+    def pause_s(self, heartbeat_s: float) -> float:
+        """Return in how many seconds there is something to do though nothing happens.
+
+        Args:
+            heartbeat_s: Longest time in which a client is sent nothing; its credential may end sooner.
+        """
+        return min(heartbeat_s, max(0.0, self._admission.ends_at_s - self._access.now_s()))
 
     @property
     def is_up_to_date(self) -> bool:
