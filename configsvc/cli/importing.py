@@ -73,10 +73,11 @@ def _batches(documents: Sequence[NewDocument]) -> Iterator[list[NewDocument]]:
     batch: list[NewDocument] = []
     size = 0
     for document in documents:
-        if batch and (len(batch) == MAX_COMMIT_DOCUMENTS or size + document.size > MAX_COMMIT_BYTES):
+        more = document.size  # encodes the text
+        if batch and (len(batch) == MAX_COMMIT_DOCUMENTS or size + more > MAX_COMMIT_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(document)
-        size += document.size
+        size += more
     if batch:
         yield batch

@@ -36,7 +36,7 @@ def item(snapshot: Snapshot, entry: Entry, meta: Meta) -> ConfigItem:
         entry.service,
         entry.version,
         entry.revision,
-        _tag(entry) or "",
+        tag_of(entry) or "",
         "" if entry.format is None else entry.format.value,
         meta.enabled,
         format_time(commit.committed_at),
@@ -49,7 +49,7 @@ def written(receipt: Receipt, service: str) -> Written:
     outcome, entry = receipt.outcome, receipt.entry(service)
     stored = "" if entry.format is None else entry.format.value
     place = entry.version, outcome.revision, outcome.commit_id
-    return Written(service, *place, _tag(entry) or "", stored, outcome.changed)
+    return Written(service, *place, tag_of(entry) or "", stored, outcome.changed)
 
 
 def deleted(receipt: Receipt, service: str) -> Deleted:
@@ -92,7 +92,7 @@ def preview(receipt: Receipt) -> DryRun:
 
 def version_made(entry: Entry) -> VersionMade:
     """Return a version that a commit made."""
-    return VersionMade(entry.service, entry.version, _tag(entry), entry.deleted)
+    return VersionMade(entry.service, entry.version, tag_of(entry), entry.deleted)
 
 
 def verdict(found: Sequence[Found]) -> Verdict:
@@ -112,7 +112,8 @@ def log_entry(entry: TrailEntry) -> LogEntry:
     return LogEntry(entry.revision, entry.commit_id, time, author, entry.message, committer, entry.is_vouched)
 
 
-def _tag(entry: Entry) -> str | None:
+def tag_of(entry: Entry) -> str | None:
+    """Return the tag of a version; None for the mark of a deletion."""
     if entry.format is None or entry.blob_id is None:
         return None
     return document_tag(entry.version, entry.blob_id, entry.format.value)

@@ -20,6 +20,7 @@ from configsvc.cli.target.answers import (
     log_entry,
     meta_written,
     preview,
+    tag_of,
     verdict,
     version_made,
     written,
@@ -41,7 +42,7 @@ from configsvc.client import (
 from configsvc.core.errors import RepositoryLocked, RequestInvalid
 from configsvc.core.names import Format as DocumentFormat
 from configsvc.core.names import parse_service
-from configsvc.core.tags import document_tag, parse_precondition
+from configsvc.core.tags import parse_precondition
 from configsvc.documents.pointer import value_at
 from configsvc.documents.rendering import render_value
 from configsvc.door import unix_author
@@ -106,7 +107,7 @@ class PathTarget:
         snapshot, entry = self._find(service, version, at)
         value: object = self._config.value(snapshot, entry)
         found = value if pointer is None else value_at(value, pointer)
-        return Document(service, found, entry.version, snapshot.revision, _tag(entry))
+        return Document(service, found, entry.version, snapshot.revision, tag_of(entry) or "")
 
     def get_text(
         self,
@@ -123,7 +124,7 @@ class PathTarget:
         if format not in (None, stored):
             data = render_value(self._config.value(snapshot, entry), DocumentFormat(format))
         text, told = data.decode(), format or stored
-        return DocumentText(service, text, told, entry.version, snapshot.revision, _tag(entry))
+        return DocumentText(service, text, told, entry.version, snapshot.revision, tag_of(entry) or "")
 
     def put(
         self,
@@ -300,9 +301,3 @@ class PathTarget:
                 f"{error.message}; to write through a server that runs, name it with --url"
             ) from error
         self._opened, self._is_holding = instance.service, True
-
-
-def _tag(entry: Entry) -> str:
-    assert entry.format is not None
-    assert entry.blob_id is not None
-    return document_tag(entry.version, entry.blob_id, entry.format.value)
