@@ -139,27 +139,36 @@ def test_nothing_waits_for_a_report_that_is_not_answered(server: FakeServer) -> 
         answered.set()
 
 
-def test_a_closed_client_and_a_forked_one_send_nothing_of_before() -> None:
+@pytest.mark.parametrize("end", [Reports.close, Reports.renew])
+def test_a_closed_client_and_a_forked_one_send_nothing_of_before(end: Callable[[Reports], None]) -> None:
     sent: list[str] = []
-    began, goes_on, done = threading.Event(), threading.Event(), threading.Event()
+    began, goes_on = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
 
     def send(call: Any, retries: object) -> None:
+        threads.append(threading.current_thread())
         sent.append(call.request.path)
         began.set()
         goes_on.wait(PATIENCE_S)
-        done.set()
 
     rejection = Rejection("", 0, "", (), 0.0)
     reports = Reports(send)
     reports.add(report_of("a", rejection, ""))
     assert began.wait(PATIENCE_S)
     reports.add(report_of("b", rejection, ""))
-    reports.renew()
-    reports.close()
-    reports.add(report_of("c", rejection, ""))
+    end(reports)
     goes_on.set()
-    assert done.wait(PATIENCE_S)
+    threads[0].join(PATIENCE_S)
     assert sent == ["/api/v1/configs/a/-/rejections"]
+
+
+def test_a_closed_client_takes_no_report() -> None:
+    sent: list[object] = []
+    reports = Reports(lambda call, retries: sent.append(call))
+    reports.close()
+    reports.add(report_of("a", Rejection("", 0, "", (), 0.0), ""))
+    eventually(lambda: not [each for each in threading.enumerate() if each.name == "configsvc-reports"])
+    assert sent == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
