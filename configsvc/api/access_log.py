@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 MAX_LOGGED_CHARS = 512
 REQUEST_ID = "configsvc.request_id"
@@ -43,11 +43,11 @@ def log_access(
 class LineSink(Protocol):
     """A handler that takes lines of which only the time and a duration differ, without a record of each."""
 
-    def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> str:
+    def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> object:
         """Return the line of `record` for `write_line`; `duration_ms` is what stands in it for a duration."""
 
-    def write_line(self, line: str, duration_ms: float) -> None:
-        """Log `line` as of now."""
+    def write_line(self, line: Any, duration_ms: float) -> None:
+        """Log a line that was prepared as of now."""
 
 
 _DURATION_MS = 98_765_432.25  # no request takes so long
@@ -56,27 +56,31 @@ _DURATION_MS = 98_765_432.25  # no request takes so long
 class AccessLine:
     """What is logged of requests that are answered alike, thousands in a second: see `log_access`."""
 
-    __slots__ = ("_line", "_method", "_sink", "_status", "_target")
+    __slots__ = ("_handler", "_line", "_method", "_sink", "_status", "_target")
 
     def __init__(self, method: str, target: str, status: int) -> None:
         self._method = method
         self._target = target
         self._status = status
+        self._handler: logging.Handler | None = None  # that `_sink` is, or that is none
         self._sink: LineSink | None = None
-        self._line = ""
+        self._line: object = None
 
     def log(self, duration_s: float = 0.0) -> None:
         """Log one of them."""
         if not _log.isEnabledFor(logging.INFO):
             return
-        sink = _find_sink()
-        if sink is None:
+        handlers = logging.root.handlers
+        if len(handlers) != 1 or handlers[0] is not self._handler or _log.handlers:
+            self._sink = _find_sink()
+            self._handler = handlers[0] if handlers else None
+            if self._sink is not None:
+                record = _record(self._method, self._target, self._status, _DURATION_MS, NO_REQUEST_ID)
+                self._line = self._sink.prepare_line(record, _DURATION_MS)
+        if self._sink is None:
             log_access(self._method, self._target, self._status, duration_s, NO_REQUEST_ID)
-            return
-        if sink is not self._sink:
-            record = _record(self._method, self._target, self._status, _DURATION_MS, NO_REQUEST_ID)
-            self._sink, self._line = sink, sink.prepare_line(record, _DURATION_MS)
-        sink.write_line(self._line, duration_s and round(duration_s * 1000, 2))
+        else:
+            self._sink.write_line(self._line, duration_s and round(duration_s * 1000, 2))
 
     def log_all(self, durations_s: Iterable[float]) -> None:
         """Log one for each duration."""

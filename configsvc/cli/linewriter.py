@@ -16,7 +16,27 @@ GATHER_S = 0.1
 _STAMP, _DURATION = "\x00", "\x01"  # in a line that is prepared; no formatter lets them through
 _EPOCH_S = 3600.0  # of the record that a line is prepared from
 
-_Prepared = tuple[str, float, float]  # the line, when it was written, the duration in ms
+
+class PreparedLine:
+    """A line of which only the time and a duration differ."""
+
+    __slots__ = ("_line", "_without_duration", "stamp", "text")
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._without_duration = line.replace(_DURATION, "0.0")
+        self.stamp = self.text = ""
+        """The last time that it was filled in with, and the line without a duration then."""
+
+    def filled_in(self, stamp: str, duration_ms: float) -> str:
+        """Return the line."""
+        if duration_ms:
+            return self._line.replace(_STAMP, stamp).replace(_DURATION, str(duration_ms))
+        self.stamp, self.text = stamp, self._without_duration.replace(_STAMP, stamp)
+        return self.text
+
+
+_Prepared = tuple[PreparedLine, float, float]  # the line, when it was written, the duration in ms
 
 
 class StampedFormatter(Protocol):
@@ -44,6 +64,7 @@ class LineWriter(logging.Handler):
         self._dropped = 0  # guarded by the handler's own lock
         self._writing = threading.Lock()  # keeps batches in order
         self._has_lines = threading.Event()
+        self._is_told = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write_on, name="log", daemon=True)
         self._thread.start()
@@ -52,13 +73,13 @@ class LineWriter(logging.Handler):
         """Take a record."""
         self._take(self.format(record))
 
-    def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> str:
+    def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> PreparedLine:
         """Return the line of `record` for `write_line`; `duration_ms` is what stands in it for a duration."""
         record.created, record.msecs = _EPOCH_S, 0.0
         stamp = cast(StampedFormatter, self.formatter).stamp(_EPOCH_S)
-        return self.format(record).replace(stamp, _STAMP).replace(str(duration_ms), _DURATION)
+        return PreparedLine(self.format(record).replace(stamp, _STAMP).replace(str(duration_ms), _DURATION))
 
-    def write_line(self, line: str, duration_ms: float) -> None:
+    def write_line(self, line: PreparedLine, duration_ms: float) -> None:
         """Take a prepared line as of now; it is filled in when it is written."""
         self._take((line, time.time(), duration_ms))
 
@@ -68,7 +89,8 @@ class LineWriter(logging.Handler):
                 self._dropped += 1
             return
         self._waiting.append(line)
-        if not self._has_lines.is_set():
+        if not self._is_told:
+            self._is_told = True
             self._has_lines.set()
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -103,7 +125,9 @@ class LineWriter(logging.Handler):
             now_ms = int(now_s * 1000)
             if now_ms != stamped_ms:
                 stamped_ms, stamp = now_ms, cast(StampedFormatter, self.formatter).stamp(now_ms / 1000)
-            lines.append(line.replace(_STAMP, stamp).replace(_DURATION, str(duration_ms)))
+            # Of those that are answered out of memory dozens come in one millisecond.
+            is_same = line.stamp is stamp and not duration_ms
+            lines.append(line.text if is_same else line.filled_in(stamp, duration_ms))
         return lines
 
     def close(self) -> None:
@@ -118,4 +142,5 @@ class LineWriter(logging.Handler):
             self._has_lines.wait()
             self._ended.wait(self._gather_s)
             self._has_lines.clear()
+            self._is_told = False  # before the lines are taken: one that comes after it tells again
             self.flush()

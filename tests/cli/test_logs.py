@@ -87,6 +87,31 @@ def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
     assert "2025-11-24T16:00:00.125" in lines[0]
 
 
+def test_lines_of_one_millisecond_are_alike_and_those_of_another_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments_s = [1_764_000_000.125, 1_764_000_000.1255, 1_764_000_000.25, 1_764_000_000.25, 1_764_000_000.5]
+    terminal = io.StringIO()
+    writer = LineWriter(terminal, gather_s=1000.0)
+    writer.setFormatter(make_formatter("text"))
+    monkeypatch.setattr(logging.root, "handlers", [writer])
+    monkeypatch.setattr(logging.getLogger("configsvc.access"), "level", logging.INFO)
+    line, other = AccessLine("GET", "/a", 200), AccessLine("GET", "/b", 304)
+    for place, moment_s in enumerate(moments_s):
+        monkeypatch.setattr(time, "time", lambda: moment_s)  # noqa: B023 - called in this round only
+        line.log()
+        line.log(0.002 if place == 2 else 0.0)
+        other.log()
+    writer.close()
+
+    told = [entry.split(" ", 3) for entry in terminal.getvalue().splitlines()]
+    assert [f"{stamp[-5:-1]} {rest}" for stamp, _, _, rest in told] == [
+        f".{fraction} GET {target} {ms} ms -"
+        for fraction, slow in (("125", "0.0"), ("125", "0.0"), ("250", "2.0"), ("250", "0.0"), ("500", "0.0"))
+        for target, ms in (("/a 200", "0.0"), ("/a 200", slow), ("/b 304", "0.0"))
+    ]
+
+
 def test_a_line_that_nobody_takes_ready_made_is_logged_as_others_are(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
