@@ -47,6 +47,11 @@ class Reader:
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
 
+    def forget(self) -> None:
+        """Leave out what was measured so far, as after a turn that warms up."""
+        for figures in (self.rates, self.p50_ms, self.p99_ms):
+            figures.clear()
+
     def read(self, seconds: float) -> None:
         """Take a turn.
 
@@ -76,10 +81,13 @@ def measure(bench: Bench) -> Report:
     folder.mkdir()
     with contextlib.ExitStack() as held:
         readers = _readers(bench, folder, services, missing, held)
-        for round_ in range(bench.scale.rounds + 1):  # the first one warms up
+        is_warmed_up = bench.scale.rounds > 1
+        for round_ in range(0 if is_warmed_up else 1, bench.scale.rounds + 1):
             for reader in readers:
                 bench.say(f"hot: {reader.title}, round {round_}")
                 reader.read(bench.scale.round_s)
+                if round_ == 0:
+                    reader.forget()
     table = Table(
         f"Hot reads, {CONNECTIONS} connections kept open",
         ("who", "reads/s", "p50 ms", "p99 ms", "x nginx", "p99 x nginx"),
@@ -144,7 +152,7 @@ def _token(root: Path) -> str:
 
 
 def _cells(reader: Reader, nginx: Reader | None) -> tuple[str, ...]:
-    rate, p50, p99 = (statistics.median(each[1:]) for each in (reader.rates, reader.p50_ms, reader.p99_ms))
+    rate, p50, p99 = (statistics.median(each) for each in (reader.rates, reader.p50_ms, reader.p99_ms))
     ratios = ("-", "-") if nginx is None else tuple(number(_ratio(reader, nginx, pick)) for pick in _PICKS)
     return (reader.title, number(rate), ms(p50), ms(p99), *ratios)
 
@@ -154,7 +162,7 @@ _PICKS: tuple[Callable[[Reader], list[float]], ...] = (lambda each: each.rates, 
 
 def _ratio(one: Reader, other: Reader, pick: Callable[[Reader], list[float]] = _PICKS[0]) -> float:
     """Return the median of the ratios of each round, since what else goes on comes and goes."""
-    pairs = zip(pick(one)[1:], pick(other)[1:], strict=True)
+    pairs = zip(pick(one), pick(other), strict=True)
     return statistics.median(mine / theirs for mine, theirs in pairs)
 
 
