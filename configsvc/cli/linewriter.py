@@ -18,25 +18,18 @@ _EPOCH_S = 3600.0  # of the record that a line is prepared from
 
 
 class PreparedLine:
-    """A line of which only the time and a duration differ."""
+    """A line of which only the time and a duration are missing; one object for all lines that are alike."""
 
-    __slots__ = ("_line", "_without_duration", "stamp", "text")
+    __slots__ = ("at_once", "text")
 
-    def __init__(self, line: str) -> None:
-        self._line = line
-        self._without_duration = line.replace(_DURATION, "0.0")
-        self.stamp = self.text = ""
-        """The last time that it was filled in with, and the line without a duration then."""
-
-    def filled_in(self, stamp: str, duration_ms: float) -> str:
-        """Return the line."""
-        if duration_ms:
-            return self._line.replace(_STAMP, stamp).replace(_DURATION, str(duration_ms))
-        self.stamp, self.text = stamp, self._without_duration.replace(_STAMP, stamp)
-        return self.text
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at_once = text.replace(_DURATION, str(0.0))
+        """The same for what took no time."""
 
 
-_Prepared = tuple[PreparedLine, float, float]  # the line, when it was written, the duration in ms
+_Waiting = str | int | PreparedLine | tuple[PreparedLine, float]
+# A whole line; the time in ms of the prepared lines that follow; one of them; one with its duration in ms.
 
 
 class StampedFormatter(Protocol):
@@ -60,7 +53,9 @@ class LineWriter(logging.Handler):
         self._stream = stream
         self._max_waiting = max_waiting
         self._gather_s = gather_s
-        self._waiting: deque[str | _Prepared] = deque()  # whose steps are atomic, so that nobody waits
+        self._waiting: deque[_Waiting] = deque()  # whose steps are atomic, so that nobody waits
+        self._from_s = self._until_s = 0.0  # prepared lines of this time need no new stamp
+        self._stamp = ""  # of the prepared line written last; guarded by `_writing`
         self._dropped = 0  # guarded by the handler's own lock
         self._writing = threading.Lock()  # keeps batches in order
         self._has_lines = threading.Event()
@@ -80,18 +75,33 @@ class LineWriter(logging.Handler):
         return PreparedLine(self.format(record).replace(stamp, _STAMP).replace(str(duration_ms), _DURATION))
 
     def write_line(self, line: PreparedLine, duration_ms: float) -> None:
-        """Take a prepared line as of now; it is filled in when it is written."""
-        self._take((line, time.time(), duration_ms))
+        """Take a prepared line as of now; it is filled in when it is written.  Used by one thread only."""
+        waiting = self._waiting
+        if len(waiting) >= self._max_waiting:
+            self._drop()
+            return
+        now_s = time.time()
+        if not self._from_s <= now_s < self._until_s:
+            now_ms = int(now_s * 1000)
+            self._from_s, self._until_s = now_ms / 1000, (now_ms + 1) / 1000
+            waiting.append(now_ms)
+        waiting.append((line, duration_ms) if duration_ms else line)
+        if not self._is_told:
+            self._is_told = True
+            self._has_lines.set()
 
-    def _take(self, line: str | _Prepared) -> None:
+    def _take(self, line: str) -> None:
         if len(self._waiting) >= self._max_waiting:
-            with self.lock or contextlib.nullcontext():
-                self._dropped += 1
+            self._drop()
             return
         self._waiting.append(line)
         if not self._is_told:
             self._is_told = True
             self._has_lines.set()
+
+    def _drop(self) -> None:
+        with self.lock or contextlib.nullcontext():
+            self._dropped += 1
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, and write it now if it matters."""
@@ -114,20 +124,23 @@ class LineWriter(logging.Handler):
                     self._stream.write("\n".join(lines) + "\n")
                     self._stream.flush()
 
-    def _fill_in(self, waiting: list[str | _Prepared]) -> list[str]:
-        lines = []
-        stamped_ms, stamp = -1, ""
+    def _fill_in(self, waiting: list[_Waiting]) -> list[str]:
+        # Thousands at a time, and the event loop waits meanwhile: what is alike is filled in once.
+        lines: list[str] = []
+        last, text = None, ""
         for each in waiting:
-            if isinstance(each, str):
+            if each is last:
+                lines.append(text)
+            elif isinstance(each, PreparedLine):
+                last, text = each, each.at_once.replace(_STAMP, self._stamp)
+                lines.append(text)
+            elif isinstance(each, str):
                 lines.append(each)
-                continue
-            line, now_s, duration_ms = each
-            now_ms = int(now_s * 1000)
-            if now_ms != stamped_ms:
-                stamped_ms, stamp = now_ms, cast(StampedFormatter, self.formatter).stamp(now_ms / 1000)
-            # Of those that are answered out of memory dozens come in one millisecond.
-            is_same = line.stamp is stamp and not duration_ms
-            lines.append(line.text if is_same else line.filled_in(stamp, duration_ms))
+            elif isinstance(each, int):
+                last, self._stamp = None, cast(StampedFormatter, self.formatter).stamp(each / 1000)
+            else:
+                line, duration_ms = each
+                lines.append(line.text.replace(_STAMP, self._stamp).replace(_DURATION, str(duration_ms)))
         return lines
 
     def close(self) -> None:

@@ -4,12 +4,23 @@ import io
 import json
 import logging
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from configsvc.api.access_log import AccessLine, log_access
 from configsvc.cli.linewriter import LineWriter
 from configsvc.cli.logs import make_formatter
+
+
+@pytest.fixture
+def logged_access() -> Iterator[None]:
+    """Requests are logged, whatever was set, and asked of the logger, before."""
+    logger = logging.getLogger("configsvc.access")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    yield
+    logger.setLevel(level)
 
 
 def record(message: str, *args: object, exc_info: bool = False, **extra: object) -> logging.LogRecord:
@@ -60,6 +71,7 @@ def test_a_json_line_has_the_traceback() -> None:
     )
 
 
+@pytest.mark.usefixtures("logged_access")
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
     log_format: str, monkeypatch: pytest.MonkeyPatch
@@ -70,8 +82,6 @@ def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
     writer = LineWriter(terminal)
     writer.setFormatter(make_formatter(log_format))
     monkeypatch.setattr(logging.root, "handlers", [writer])
-    logger = logging.getLogger("configsvc.access")
-    monkeypatch.setattr(logger, "level", logging.INFO)
 
     line = AccessLine("GET", "/config?service=a%2Fb", 304)
     for duration_s in (0.0, 1.23456):
@@ -87,6 +97,73 @@ def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
     assert "2025-11-24T16:00:00.125" in lines[0]
 
 
+@pytest.mark.usefixtures("logged_access")
+def test_each_of_many_lines_has_its_own_time_and_request_whenever_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock_s = 1_764_000_000.125
+    monkeypatch.setattr(time, "time", lambda: clock_s)
+    terminal = io.StringIO()
+    writer = LineWriter(terminal, gather_s=1000.0)
+    writer.setFormatter(make_formatter("text"))
+    monkeypatch.setattr(logging.root, "handlers", [writer])
+
+    one, other = AccessLine("GET", "/one", 200), AccessLine("GET", "/other", 304)
+    for line in (one, one, other):
+        line.log()
+    writer.flush()
+    one.log()  # in the millisecond of those that are written already
+    clock_s += 0.5
+    for line in (one, other, one):
+        line.log()
+    clock_s -= 0.25  # a clock may be set back
+    one.log()
+    writer.close()
+
+    told = [(line[17:23], line.split()[4]) for line in terminal.getvalue().splitlines()]
+    assert told == [
+        *(("00.125", "/one"), ("00.125", "/one"), ("00.125", "/other"), ("00.125", "/one")),
+        *(("00.625", "/one"), ("00.625", "/other"), ("00.625", "/one"), ("00.375", "/one")),
+    ]
+
+
+@pytest.mark.usefixtures("logged_access")
+def test_lines_of_requests_that_nobody_reads_are_dropped_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock_s = 1_764_000_000.125
+    monkeypatch.setattr(time, "time", lambda: clock_s)
+    terminal = io.StringIO()
+    writer = LineWriter(terminal, max_waiting=3, gather_s=1000.0)
+    writer.setFormatter(make_formatter("text"))
+    monkeypatch.setattr(logging.root, "handlers", [writer])
+
+    line = AccessLine("GET", "/one", 200)
+    for _ in range(10):
+        clock_s += 1.0
+        line.log()
+    writer.close()
+
+    *kept, last = terminal.getvalue().splitlines()
+    assert [each.split()[4] for each in kept] == ["/one"] * len(kept)
+    assert 0 < len(kept) <= 3
+    assert last == f"{10 - len(kept)} lines were dropped: nobody read them"
+
+
+@pytest.mark.usefixtures("logged_access")
+def test_a_line_goes_to_whoever_logs_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = AccessLine("GET", "/one", 200)
+    terminals = io.StringIO(), io.StringIO()
+    for terminal in terminals:
+        writer = LineWriter(terminal, gather_s=1000.0)
+        writer.setFormatter(make_formatter("text"))
+        monkeypatch.setattr(logging.root, "handlers", [writer])
+        line.log()
+        writer.close()
+    assert [terminal.getvalue().count("/one") for terminal in terminals] == [1, 1]
+
+
+@pytest.mark.usefixtures("logged_access")
 def test_lines_of_one_millisecond_are_alike_and_those_of_another_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -95,7 +172,6 @@ def test_lines_of_one_millisecond_are_alike_and_those_of_another_are_not(
     writer = LineWriter(terminal, gather_s=1000.0)
     writer.setFormatter(make_formatter("text"))
     monkeypatch.setattr(logging.root, "handlers", [writer])
-    monkeypatch.setattr(logging.getLogger("configsvc.access"), "level", logging.INFO)
     line, other = AccessLine("GET", "/a", 200), AccessLine("GET", "/b", 304)
     for place, moment_s in enumerate(moments_s):
         monkeypatch.setattr(time, "time", lambda: moment_s)  # noqa: B023 - called in this round only
