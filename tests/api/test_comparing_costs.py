@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -131,8 +131,17 @@ def test_short_texts_that_stand_for_much_make_a_long_map(service: ConfigService)
 
 
 @pytest.mark.slow
-def test_one_principal_does_not_hold_all_threads_that_wait(service: ConfigService) -> None:
+def test_one_principal_does_not_hold_all_threads_that_wait(
+    service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = create_app(service, Settings())
+    turns, take = threading.Semaphore(0), FairTurns.take
+
+    def taken(self: FairTurns, who: str | None) -> None:
+        take(self, who)
+        turns.release()
+
+    monkeypatch.setattr(FairTurns, "take", taken)
     with app.test_client() as first:
         tag = ask(first, "modest", "GET", f"{CONFIGS}/a/x").headers["ETag"]
 
@@ -140,17 +149,10 @@ def test_one_principal_does_not_hold_all_threads_that_wait(service: ConfigServic
         path = f"{CONFIGS}/a/x?wait={seconds}&min_revision=1"
         return ask(app.test_client(), who, "GET", path, If_None_Match=tag).status_code
 
-    def stay() -> int:
-        # The wait below that finds room takes it from one of these, for a second.
-        while (status := wait("modest", 30)) == 503:
-            time.sleep(0.01)
-        return status
-
     with ThreadPoolExecutor(THREADED_WAITS // 2) as crowd:
-        waiting = [crowd.submit(stay) for _ in range(THREADED_WAITS // 2)]
-        give_up_at = time.monotonic() + 20.0
-        while wait("modest", 1) != 503:
-            assert time.monotonic() < give_up_at
+        waiting = [crowd.submit(wait, "modest", 30) for _ in range(THREADED_WAITS // 2)]
+        assert all(turns.acquire(timeout=20.0) for _ in waiting)
+        assert wait("modest", 1) == 503
         assert wait("greedy", 1) == 304
         put_document(service, json.dumps({"n": "new"}))
         assert [each.result(20.0) for each in waiting] == [200] * len(waiting)
