@@ -135,6 +135,7 @@ class GitStore:
             git_dir,
             exclusively=self._writer.exclusively,
             drop=self.pushes.turns.drop,
+            repacked=self._reader.close,
             push_s=push_s,
         )
         self._held = ExitStack()

@@ -52,6 +52,7 @@ class Maintenance:
     Args:
         exclusively: Runs a function while no batch is written.
         drop: Runs a function while no push lands; returns whether it did.
+        repacked: Called when packs may have been taken away.
         max_packs: Packs that are let stand before they are joined.
         push_s: Seconds that a push may take.
     """
@@ -63,6 +64,7 @@ class Maintenance:
         *,
         exclusively: Callable[[Callable[[], None]], None] = lambda task: task(),
         drop: Callable[[Callable[[], None]], bool] = _drop_at_once,
+        repacked: Callable[[], None] = lambda: None,
         max_packs: int = MAX_PACKS,
         check_s: float = REPACK_CHECK_S,
         push_s: float = PUSH_S,
@@ -74,6 +76,7 @@ class Maintenance:
         self._leftovers = own_folder(git_dir) / LEFTOVERS
         self._exclusively = exclusively
         self._drop = drop
+        self._repacked = repacked
         self._max_packs = max_packs
         self._check_s = check_s
         self._pruned_at = self._swept_at = time.monotonic()
@@ -111,7 +114,9 @@ class Maintenance:
         """Join packs so that their sizes form a geometric progression."""
         started = time.monotonic()
         before = self.pack_count()
-        if self._git(_REPACK, _REPACK_TIMEOUT_S):
+        is_done = self._git(_REPACK, _REPACK_TIMEOUT_S)
+        self._repacked()
+        if is_done:
             logger.info(
                 "repack: %d packs to %d in %.1f s", before, self.pack_count(), time.monotonic() - started
             )
@@ -131,6 +136,7 @@ class Maintenance:
             self._leftovers.unlink()
             if not self._git((*_UNPACK, f"--unpack-unreachable={grace}"), _REPACK_TIMEOUT_S):
                 self._leftovers.touch()
+            self._repacked()
         self._exclusively(lambda: self._prune_now(grace))
 
     def sweep(self) -> None:

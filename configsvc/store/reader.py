@@ -49,6 +49,7 @@ class ObjectReader:
         self._cache_bytes = cache_bytes
         self._lock = threading.Lock()  # guards the fields below
         self._idle: list[Repo] = []
+        self._generation = 0
         self._cached: OrderedDict[bytes, bytes] = OrderedDict()
         self._used_bytes = 0
 
@@ -160,16 +161,21 @@ class ObjectReader:
                 self._used_bytes -= len(dropped)
 
     def close(self) -> None:
-        """End the `cat-file` processes."""
+        """End the `cat-file` processes, those at work once they have answered; others are begun when needed.
+
+        After a repack, too: each holds every pack that it has ever opened, so that those which are gone would
+        take memory, disk, and at the end seconds until they are let go of.
+        """
         with self._lock:
             idle, self._idle = self._idle, []
+            self._generation += 1
         for repo in idle:
             repo.close()
 
     @contextmanager
     def _repo(self) -> Iterator[Repo]:
         with self._lock:
-            repo = self._idle.pop() if self._idle else None
+            repo, generation = self._idle.pop() if self._idle else None, self._generation
         if repo is None:
             repo = open_repo(self._root)
         usable = False
@@ -181,7 +187,8 @@ class ObjectReader:
             raise
         finally:
             with self._lock:
-                keep = usable and len(self._idle) < MAX_IDLE_REPOS
+                is_young = generation == self._generation
+                keep = usable and is_young and len(self._idle) < MAX_IDLE_REPOS
                 if keep:
                     self._idle.append(repo)
             if not keep:

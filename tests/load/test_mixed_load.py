@@ -101,7 +101,7 @@ def test_nothing_grows_under_mixed_load(tmp_path: Path) -> None:
         came = end_mix(process, 120)
         time.sleep(3)  # connections linger, and the working tree catches up
         course.look(server, repo, time.monotonic() - started_s)
-        assert server.stop() == 0
+        server.process.terminate()  # how it ends is looked at below, once all figures are told
     counts = ", ".join(f"{count} x {kind}" for kind, count in came.counts.items())
     title = f"{SECONDS / 60:.0f} min: {counts}, {pushes} x push"
     plot = Path(os.environ.get("SOAK_PLOT", str(tmp_path / "soak.svg")))
@@ -115,6 +115,7 @@ def test_nothing_grows_under_mixed_load(tmp_path: Path) -> None:
             f"{series[-1]:.0f} afterwards"
         )
 
+    assert server.process.returncode == 0
     assert came.trouble == []
     assert all(came.counts[kind] > 0 for kind in ("read", "write", "watch", "wait", "event"))
     commits = course.revisions[-1] - course.revisions[int(SAMPLES * 0.3)]
