@@ -136,6 +136,7 @@ def serve(settings: Settings) -> None:
             turns=service.turns,
             access=instance.access,
             revision=lambda: service.snapshot().revision,
+            on_stop=service.drain,
             on_ready=lambda: _tell_ready(settings, service, listener),
         )
         with _stopping_on_signal(server), contextlib.closing(hot):

@@ -93,6 +93,7 @@ def make_server(
     *,
     revision: Callable[[], int],
     on_ready: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
     is_streamed: Callable[[str], bool] = lambda path: False,
     answerers: Sequence[Answerer] = (),
     hot: HotAnswerer | None = None,
@@ -106,6 +107,7 @@ def make_server(
     Args:
         revision: Returns the newest revision.
         on_ready: Called once, when connections are accepted.
+        on_stop: Called once, when no more are.
         is_streamed: See `WsgiBridge`.
         answerers: Asked in turn before a request goes to `app`.
         hot: Asked after them; None: `app` answers all reads.
@@ -146,7 +148,12 @@ def make_server(
         timeout_keep_alive=cast(int, settings.keep_alive_s),
         timeout_graceful_shutdown=cast(int, settings.shutdown_grace_s),
     )
-    server = Server(config, on_ready, edge.drain)
+
+    def stop() -> None:
+        edge.drain()
+        on_stop()
+
+    server = Server(config, on_ready, stop)
     if metrics is not None:
         metrics.add(server_reading(bridge, lambda: len(server.server_state.connections)))
         if hot is not None:

@@ -108,6 +108,8 @@ class ConfigService:
     ) -> None:
         self._tracer = tracer
         self.turns = turns or Turns()
+        self.is_draining = False
+        self._drained: list[Callable[[], None]] = []
         self.comparing = FairTurns("diffs", most=2, most_waiting=8, most_each=4, patience_s=5.0)
         """Turns at reads that may take a second and a hundred megabytes."""
         self.bounds = bounds
@@ -122,6 +124,16 @@ class ConfigService:
     def listen(self, told: Callable[[Collection[str]], None]) -> Callable[[], None]:
         """Call `told` with the paths of each publish; see `ConfigStore.listen`."""
         return self._store.listen(told)
+
+    def on_drain(self, let_go: Callable[[], None]) -> None:
+        """Call `let_go` when the server begins to stop: it lets those go who wait for a change."""
+        self._drained.append(let_go)
+
+    def drain(self) -> None:
+        """Let those go who wait for a change; who comes later does not wait."""
+        self.is_draining = True
+        for let_go in self._drained:
+            let_go()
 
     def status(self) -> StoreStatus:
         """Return what is wrong with the store, if anything is."""

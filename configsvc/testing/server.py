@@ -69,6 +69,7 @@ def running_server(folder: Path) -> Iterator[RunningServer]:
                 access=access,
                 revision=lambda: service.snapshot().revision,
                 on_ready=started.set,
+                on_stop=service.drain,
             )
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="configsvc")
             thread.start()

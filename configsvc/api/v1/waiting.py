@@ -34,10 +34,12 @@ class ThreadedWaits:
             "waits", most=most, most_waiting=0, patience_s=0.0, most_each=max(1, most // 2)
         )
         self._hub = Hub()
+        self._service = service
         service.listen(self._hub.wake)
+        service.on_drain(self._let_go)
 
     def answer(self, service: str, seconds: float, read: Callable[[], Response]) -> Response:
-        """Return what `read` answers once it is not 304, or when `seconds` are over.
+        """Return what `read` answers once it is not 304, or when `seconds` are over or the server stops.
 
         Raises:
             QueueFull: As many reads wait as may, or as many of this principal.
@@ -49,7 +51,13 @@ class ThreadedWaits:
             if response.status_code != 304:
                 return response
             with self._turns.taken(asker()):
-                while response.status_code == 304 and wake.wait(max(0.0, until - time.monotonic())):
+                while response.status_code == 304 and not self._service.is_draining:
+                    if not wake.wait(max(0.0, until - time.monotonic())):
+                        break
                     wake.clear()
                     response = read()
         return response
+
+    def _let_go(self) -> None:
+        for wake in self._hub.all():
+            wake()

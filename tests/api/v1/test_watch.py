@@ -72,3 +72,17 @@ def test_a_read_waits_for_a_change_without_the_edge_too(book: Book) -> None:
         assert asked.result(20).get_json() == {"v": 1}
     same = app.test_client().get(f"{one}?wait=1", headers={"If-None-Match": asked.result().headers["ETag"]})
     assert same.status_code == 304
+
+
+def test_who_waits_is_answered_when_the_server_stops_and_who_comes_later_does_not_wait(book: Book) -> None:
+    service = ConfigService(book.store)
+    app, one = create_app(service, Settings()), "/api/v1/configs/a"
+    headers = {"If-None-Match": app.test_client().get(one).headers["ETag"]}
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(app.test_client().get, f"{one}?wait=60", headers=headers)
+        service.drain()
+        assert asked.result(20).status_code == 304
+        assert (
+            pool.submit(app.test_client().get, f"{one}?wait=60", headers=headers).result(20).status_code
+            == 304
+        )
