@@ -71,6 +71,18 @@ class Buckets:
             self._full_at[key] = full_at
             return 0.0
 
+    def check(self, key: str, message: str) -> None:
+        """Take a token.
+
+        Raises:
+            RateExceeded: There is none; it says `message`, and when there will be one.
+        """
+        wait_s = self.take(key)
+        if wait_s:
+            error = RateExceeded(message)
+            error.retry_after_s = math.ceil(wait_s)
+            raise error
+
 
 class RateLimits:
     """Counts requests, and refuses those beyond the rates.  Thread-safe.
@@ -147,13 +159,9 @@ class RateLimits:
         return True
 
     def _take(self, buckets: Buckets, key: str, kind: str) -> None:
-        wait_s = buckets.take(key)
-        if wait_s:
-            error = RateExceeded(
-                f"requests: more than {buckets.per_s:g} a second by one {kind} (expected: fewer; try again)"
-            )
-            error.retry_after_s = math.ceil(wait_s)
-            raise error
+        buckets.check(
+            key, f"requests: more than {buckets.per_s:g} a second by one {kind} (expected: fewer; try again)"
+        )
 
     def _principal(self, authorization: bytes | str | None) -> str:
         """Return the name of who asks; empty for nobody, who is told elsewhere, and where there are none."""

@@ -17,6 +17,7 @@ from configsvc.client import results
 from configsvc.client.messages import Answer, Request
 from configsvc.client.parsing import format_of, json_of, number_of, one, page, text_of, written
 from configsvc.core.names import parse_service
+from configsvc.core.rejections import MAX_APPLICATION_CHARS, MAX_PROBLEM_CHARS, MAX_PROBLEMS
 
 T = TypeVar("T")
 Format = Literal["json", "yaml"]
@@ -25,9 +26,6 @@ API = "/api/v1"
 JSON_BODY = {"Content-Type": "application/json"}
 _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 _JSON_PATCH = "application/json-patch+json"
-_MAX_PROBLEMS = 20
-_MAX_PROBLEM_CHARS = 500
-_MAX_APPLICATION_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +279,11 @@ def report_rejection(
     """
     told: dict[str, object] = {"version": version}
     if application:
-        told["application"] = application[:_MAX_APPLICATION_CHARS]
+        told["application"] = application[:MAX_APPLICATION_CHARS]
     if problems:
         told["problems"] = [
-            {name: text[:_MAX_PROBLEM_CHARS] for name, text in each.items()}
-            for each in problems[:_MAX_PROBLEMS]
+            {name: text[:MAX_PROBLEM_CHARS] for name, text in each.items()}
+            for each in problems[:MAX_PROBLEMS]
         ]
     request = Request("POST", f"{_config(service)}/-/rejections", headers=JSON_BODY, body=dump(told))
     return Call(request, lambda answer: None)

@@ -260,8 +260,7 @@ class EdgeProtocol(LeanProtocol):
         self._parked = parked
         if for_long:
             self._unset_keepalive_if_required()
-        if self._head_deadline is not None:
-            self._head_deadline.stop()
+        stop(self._head_deadline)
         if self.parser is not None:
             self.end_parsing()
 

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,17 @@ def logged_access() -> Iterator[None]:
     logger.setLevel(logging.INFO)
     yield
     logger.setLevel(level)
+
+
+def logging_to_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, log_format: str = "text", **options: Any
+) -> tuple[io.StringIO, LineWriter]:
+    """Have everything logged by one writer with `options`; return what it writes to, and it."""
+    terminal = io.StringIO()
+    writer = LineWriter(terminal, **options)
+    writer.setFormatter(make_formatter(log_format))
+    monkeypatch.setattr(logging.root, "handlers", [writer])
+    return terminal, writer
 
 
 def record(message: str, *args: object, exc_info: bool = False, **extra: object) -> logging.LogRecord:
@@ -78,10 +90,7 @@ def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
 ) -> None:
     now_s = 1_764_000_000.125  # a fraction that a float holds exactly
     monkeypatch.setattr(time, "time", lambda: now_s)
-    terminal = io.StringIO()
-    writer = LineWriter(terminal)
-    writer.setFormatter(make_formatter(log_format))
-    monkeypatch.setattr(logging.root, "handlers", [writer])
+    terminal, writer = logging_to_a_terminal(monkeypatch, log_format)
 
     line = AccessLine("GET", "/config?service=a%2Fb", 304)
     for duration_s in (0.0, 1.23456):
@@ -103,10 +112,7 @@ def test_each_of_many_lines_has_its_own_time_and_request_whenever_it_is_written(
 ) -> None:
     clock_s = 1_764_000_000.125
     monkeypatch.setattr(time, "time", lambda: clock_s)
-    terminal = io.StringIO()
-    writer = LineWriter(terminal, gather_s=1000.0)
-    writer.setFormatter(make_formatter("text"))
-    monkeypatch.setattr(logging.root, "handlers", [writer])
+    terminal, writer = logging_to_a_terminal(monkeypatch, gather_s=1000.0)
 
     one, other = AccessLine("GET", "/one", 200), AccessLine("GET", "/other", 304)
     for line in (one, one, other):
@@ -133,10 +139,7 @@ def test_lines_of_requests_that_nobody_reads_are_dropped_and_counted(
 ) -> None:
     clock_s = 1_764_000_000.125
     monkeypatch.setattr(time, "time", lambda: clock_s)
-    terminal = io.StringIO()
-    writer = LineWriter(terminal, max_waiting=3, gather_s=1000.0)
-    writer.setFormatter(make_formatter("text"))
-    monkeypatch.setattr(logging.root, "handlers", [writer])
+    terminal, writer = logging_to_a_terminal(monkeypatch, max_waiting=3, gather_s=1000.0)
 
     line = AccessLine("GET", "/one", 200)
     for _ in range(10):
@@ -153,11 +156,10 @@ def test_lines_of_requests_that_nobody_reads_are_dropped_and_counted(
 @pytest.mark.usefixtures("logged_access")
 def test_a_line_goes_to_whoever_logs_now(monkeypatch: pytest.MonkeyPatch) -> None:
     line = AccessLine("GET", "/one", 200)
-    terminals = io.StringIO(), io.StringIO()
-    for terminal in terminals:
-        writer = LineWriter(terminal, gather_s=1000.0)
-        writer.setFormatter(make_formatter("text"))
-        monkeypatch.setattr(logging.root, "handlers", [writer])
+    terminals = []
+    for _ in range(2):
+        terminal, writer = logging_to_a_terminal(monkeypatch, gather_s=1000.0)
+        terminals.append(terminal)
         line.log()
         writer.close()
     assert [terminal.getvalue().count("/one") for terminal in terminals] == [1, 1]
@@ -168,10 +170,7 @@ def test_lines_of_one_millisecond_are_alike_and_those_of_another_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moments_s = [1_764_000_000.125, 1_764_000_000.1255, 1_764_000_000.25, 1_764_000_000.25, 1_764_000_000.5]
-    terminal = io.StringIO()
-    writer = LineWriter(terminal, gather_s=1000.0)
-    writer.setFormatter(make_formatter("text"))
-    monkeypatch.setattr(logging.root, "handlers", [writer])
+    terminal, writer = logging_to_a_terminal(monkeypatch, gather_s=1000.0)
     line, other = AccessLine("GET", "/a", 200), AccessLine("GET", "/b", 304)
     for place, moment_s in enumerate(moments_s):
         monkeypatch.setattr(time, "time", lambda: moment_s)  # noqa: B023 - called in this round only

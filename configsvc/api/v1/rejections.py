@@ -7,7 +7,6 @@ so that whoever wrote the version learns of it where the server is watched.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 
 from flask import Response, request
@@ -19,15 +18,13 @@ from configsvc.api.audited import origin_of
 from configsvc.api.guard import admission, require
 from configsvc.api.parameters import Query
 from configsvc.api.v1.bodies import as_members, check_known, integer_member, needed, read_members, text_member
-from configsvc.core.errors import RateExceeded, RequestInvalid
+from configsvc.core.errors import RequestInvalid
 from configsvc.core.names import parse_service
+from configsvc.core.rejections import MAX_APPLICATION_CHARS, MAX_PROBLEM_CHARS, MAX_PROBLEMS
 from configsvc.service import ConfigService
 from configsvc.service.lookups import any_entry
 
 LOGGER = "configsvc.clients"
-MAX_PROBLEMS = 20
-MAX_PROBLEM_CHARS = 500
-MAX_APPLICATION_CHARS = 100
 PER_S = 1.0
 BURST_S = 100.0
 """Rejections a second of one principal at one address, and for how many seconds they may come at once."""
@@ -86,11 +83,9 @@ class RejectionsApi:
     def _take_turn(self) -> None:
         """Hold back who says too much: each rejection is a line of the log, which is not dropped."""
         client = f"{admission().principal.name} {client_group(request.remote_addr or '')}"
-        wait_s = self._buckets.take(client)
-        if wait_s:
-            error = RateExceeded(f"rejections: more than {PER_S:g} a second by one client (expected: fewer)")
-            error.retry_after_s = math.ceil(wait_s)
-            raise error
+        self._buckets.check(
+            client, f"rejections: more than {PER_S:g} a second by one client (expected: fewer)"
+        )
 
 
 def _problems(value: object) -> list[str]:

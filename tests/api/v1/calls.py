@@ -18,6 +18,16 @@ PATCH = "application/json-patch+json"
 DIFF = "text/x-diff"
 SCHEMA = "application/schema+json"
 
+COMMENTED = """\
+# ask before you change this
+base: &base
+  retries:   3     # three times
+prod:
+  <<: *base
+  port: 80
+"""
+"""A document in YAML that loses something when it is written anew."""
+
 
 def send(
     client: FlaskClient, method: str, path: str, value: Any = None, kind: str = JSON, **headers: str

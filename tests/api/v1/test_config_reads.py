@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.v1.calls import (
+    COMMENTED,
     JSON,
     YAML,
     get,
@@ -18,15 +19,6 @@ from tests.api.v1.calls import (
 )
 
 pytestmark = pytest.mark.slow
-
-TEXT = """\
-# ask before you change this
-base: &base
-  retries:   3     # three times
-prod:
-  <<: *base
-  port: 80
-"""
 
 
 @pytest.mark.parametrize(
@@ -53,7 +45,7 @@ prod:
 def test_the_answer_is_what_the_client_accepts(
     client: FlaskClient, accept: str | None, media_type: str | None
 ) -> None:
-    put(client, "x", TEXT, YAML)
+    put(client, "x", COMMENTED, YAML)
     response = get(client, "x") if accept is None else get(client, "x", Accept=accept)
     if media_type is None:
         assert refusal(response) == (406, "not-acceptable")
@@ -62,7 +54,7 @@ def test_the_answer_is_what_the_client_accepts(
     assert (response.status_code, response.content_type) == (200, media_type)
     assert response.headers["ETag"].endswith('-yaml"' if media_type == YAML else '-json"')
     value = {"base": {"retries": 3}, "prod": {"retries": 3, "port": 80}}
-    assert response.text == TEXT if media_type == YAML else told(response) == value
+    assert response.text == COMMENTED if media_type == YAML else told(response) == value
 
 
 def test_json_is_answered_as_yaml_too(client: FlaskClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.v1.calls import (
+    COMMENTED,
     CONFIGS,
     JSON,
     MERGE,
@@ -25,15 +26,6 @@ from tests.api.v1.calls import (
 )
 
 pytestmark = pytest.mark.slow
-
-TEXT = """\
-# ask before you change this
-base: &base
-  retries:   3     # three times
-prod:
-  <<: *base
-  port: 80
-"""
 
 
 def test_a_document_is_created_and_read_back_as_it_is_stored(client: FlaskClient) -> None:
@@ -124,11 +116,11 @@ def test_what_belongs_to_no_service_is_not_found(client: FlaskClient, path: str)
 
 
 def test_json_sent_to_a_yaml_document_edits_it(client: FlaskClient) -> None:
-    put(client, "x", TEXT, YAML)
+    put(client, "x", COMMENTED, YAML)
     value = {"base": {"retries": 3}, "prod": {"retries": 3, "port": 8080}}
     written = put(client, "x", value)
     assert (told(written)["format"], written.headers["ETag"][-6:]) == ("yaml", '-yaml"')
-    assert get(client, "x").text == TEXT.replace("80", "8080")
+    assert get(client, "x").text == COMMENTED.replace("80", "8080")
 
 
 @pytest.mark.parametrize(
@@ -154,11 +146,11 @@ def test_the_format_to_keep_may_be_named(
 
 
 def test_a_patch_changes_only_the_lines_concerned(client: FlaskClient) -> None:
-    put(client, "x", TEXT, YAML)
+    put(client, "x", COMMENTED, YAML)
     assert patch(client, "x", {"prod": {"port": 8080}}).status_code == 200
     operations = [{"op": "test", "path": "/prod/port", "value": 8080}, {"op": "remove", "path": "/prod/port"}]
     assert patch(client, "x", operations, PATCH).status_code == 200
-    assert get(client, "x?version=1").text == TEXT.replace("80", "8080")
+    assert get(client, "x?version=1").text == COMMENTED.replace("80", "8080")
     assert "  <<: *base\n" in get(client, "x").text
     assert told(get(client, "x", Accept=JSON))["prod"] == {"retries": 3}
 

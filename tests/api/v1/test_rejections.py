@@ -9,8 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from configsvc.api.v1.rejections import BURST_S, LOGGER, MAX_PROBLEM_CHARS, MAX_PROBLEMS
+from configsvc.api.v1.rejections import BURST_S, LOGGER
 from configsvc.cli.logs import make_formatter
+from configsvc.core.rejections import MAX_PROBLEM_CHARS, MAX_PROBLEMS
 from tests.api.v1.calls import JSON, put, refusal, revision
 
 PATH = "/api/v1/configs/payments/api/-/rejections"
