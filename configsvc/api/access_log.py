@@ -46,8 +46,8 @@ class LineSink(Protocol):
     def prepare_line(self, record: logging.LogRecord, duration_ms: float) -> object:
         """Return the line of `record` for `write_line`; `duration_ms` is what stands in it for a duration."""
 
-    def write_line(self, line: Any, duration_ms: float) -> None:
-        """Log a line that was prepared as of now."""
+    def write_line(self, line: Any, duration_ms: float, times: int = 1) -> None:
+        """Log a line that was prepared, as of now, so many times."""
 
 
 _DURATION_MS = 98_765_432.25  # no request takes so long
@@ -70,6 +70,29 @@ class AccessLine:
         """Log one of them."""
         if not _log.isEnabledFor(logging.INFO):
             return
+        sink = self._find_sink()
+        if sink is None:
+            log_access(self._method, self._target, self._status, duration_s, NO_REQUEST_ID)
+        else:
+            sink.write_line(self._line, duration_s and round(duration_s * 1000, 2))
+
+    def log_times(self, times: int) -> None:
+        """Log so many that took no time."""
+        sink = self._find_sink() if _log.isEnabledFor(logging.INFO) else None
+        if sink is None:
+            for _ in range(times):
+                self.log()
+        else:
+            sink.write_line(self._line, 0.0, times)
+
+    def log_all(self, durations_s: Iterable[float]) -> None:
+        """Log one for each duration."""
+        if _log.isEnabledFor(logging.INFO):
+            for duration_s in durations_s:
+                self.log(duration_s)
+
+    def _find_sink(self) -> LineSink | None:
+        """Return what takes the line, which is prepared then; None when nothing does."""
         handlers = logging.root.handlers
         if len(handlers) != 1 or handlers[0] is not self._handler or _log.handlers:
             self._sink = _find_sink()
@@ -77,16 +100,7 @@ class AccessLine:
             if self._sink is not None:
                 record = _record(self._method, self._target, self._status, _DURATION_MS, NO_REQUEST_ID)
                 self._line = self._sink.prepare_line(record, _DURATION_MS)
-        if self._sink is None:
-            log_access(self._method, self._target, self._status, duration_s, NO_REQUEST_ID)
-        else:
-            self._sink.write_line(self._line, duration_s and round(duration_s * 1000, 2))
-
-    def log_all(self, durations_s: Iterable[float]) -> None:
-        """Log one for each duration."""
-        if _log.isEnabledFor(logging.INFO):
-            for duration_s in durations_s:
-                self.log(duration_s)
+        return self._sink
 
 
 def _find_sink() -> LineSink | None:

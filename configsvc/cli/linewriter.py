@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -74,18 +75,23 @@ class LineWriter(logging.Handler):
         stamp = cast(StampedFormatter, self.formatter).stamp(_EPOCH_S)
         return PreparedLine(self.format(record).replace(stamp, _STAMP).replace(str(duration_ms), _DURATION))
 
-    def write_line(self, line: PreparedLine, duration_ms: float) -> None:
-        """Take a prepared line as of now; it is filled in when it is written.  Used by one thread only."""
+    def write_line(self, line: PreparedLine, duration_ms: float, times: int = 1) -> None:
+        """Take a prepared line as of now, so many times; it is filled in when it is written.
+
+        Used by one thread only.
+        """
         waiting = self._waiting
-        if len(waiting) >= self._max_waiting:
-            self._drop()
-            return
+        fitting = min(times, self._max_waiting - len(waiting))
+        if fitting < times:
+            self._drop(times - max(fitting, 0))
+            if fitting <= 0:
+                return
         now_s = time.time()
         if not self._from_s <= now_s < self._until_s:
             now_ms = int(now_s * 1000)
             self._from_s, self._until_s = now_ms / 1000, (now_ms + 1) / 1000
             waiting.append(now_ms)
-        waiting.append((line, duration_ms) if duration_ms else line)
+        waiting.extend(itertools.repeat((line, duration_ms) if duration_ms else line, fitting))
         if not self._is_told:
             self._is_told = True
             self._has_lines.set()
@@ -99,9 +105,9 @@ class LineWriter(logging.Handler):
             self._is_told = True
             self._has_lines.set()
 
-    def _drop(self) -> None:
+    def _drop(self, lines: int = 1) -> None:
         with self.lock or contextlib.nullcontext():
-            self._dropped += 1
+            self._dropped += lines
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, and write it now if it matters."""

@@ -36,7 +36,8 @@ class HotRead:
         lines_start: Where, in `text`, the lines begin that do not describe the body.
         body_start: Where, in `text`, the body begins.
         revision: The newest one at which the answer is known to hold.
-        is_unfit: It is not kept here, and nobody need try before there is a new version.
+        is_unfit: It is no answer to keep, and nobody need try before there is a new version.
+        is_kept: It is kept now.  Once it is no longer, it has no text: who knows of it still holds little.
     """
 
     service: str
@@ -48,6 +49,7 @@ class HotRead:
     body_start: int
     revision: int
     is_unfit: bool = False
+    is_kept: bool = False
 
     @property
     def size(self) -> int:
@@ -136,13 +138,10 @@ class HotReads:
         self._kept.move_to_end(target)
         return read
 
-    def use(self, target: bytes, revision: int) -> HotRead | None:
-        """Return the answer that is known to hold at `revision`, now the last one used; None without one."""
-        read = self._kept.get(target)
-        if read is None or read.revision != revision or read.is_unfit:
-            return None
-        self._kept.move_to_end(target)
-        return read
+    def touch(self, target: bytes) -> None:
+        """Note that the answer to `target`, if it is kept, is the last one used."""
+        if target in self._kept:
+            self._kept.move_to_end(target)
 
     def keep(self, target: bytes, read: HotRead) -> None:
         """Keep an answer, in place of what was kept for the same target."""
@@ -151,9 +150,9 @@ class HotReads:
         self._drop(target)
         self._kept[target] = read
         self.used_bytes += read.size
+        read.is_kept = True
         while self.used_bytes > self._max_bytes:
-            _, dropped = self._kept.popitem(last=False)
-            self.used_bytes -= dropped.size
+            self._drop(next(iter(self._kept)))
 
     def _renew(self, target: bytes, read: HotRead, snapshot: Snapshot) -> bool:
         """Return whether an answer holds at a later snapshot too; drop it when it does not."""
@@ -170,3 +169,4 @@ class HotReads:
         dropped = self._kept.pop(target, None)
         if dropped is not None:
             self.used_bytes -= dropped.size
+            dropped.is_kept, dropped.text = False, b""

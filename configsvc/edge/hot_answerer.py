@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from configsvc.access.decide import Access
@@ -99,10 +100,11 @@ class HotAnswerer:
         """Have the answer to a request kept, if it is one to keep."""
         await self._read(request, scope)
 
-    def note_ready(self, line: AccessLine, status: int, duration_s: float = 0.0) -> None:
-        """Count and log an answer that went straight to the network."""
-        self.ready[status] += 1
-        line.log(duration_s)
+    def note_ready(self, target: bytes, line: AccessLine, status: int, times: int) -> None:
+        """Count and log answers to `target` that went straight to the network, and took no time."""
+        self.reads.touch(target)
+        self.ready[status] += times
+        line.log_times(times)
 
     def note_ready_all(self, line: AccessLine, status: int, durations_s: Sequence[float]) -> None:
         """Count and log answers that went straight to the network together."""
@@ -126,10 +128,11 @@ class HotAnswerer:
             return
         is_known = request.tag == read.tag
         has_body = not is_known and scope["method"] == "GET"
+        text = memoryview(read.text)  # now: it may be kept no longer when the head is sent
         head: RawHeaders = [(_REVISION, b"%d" % read.revision), *read.head(is_whole=not is_known)]
         status = 304 if is_known else 200
         await send({"type": "http.response.start", "status": status, "headers": head})
-        await _send_body(send, memoryview(read.text)[read.body_start if has_body else len(read.text) :])
+        await _send_body(send, text[read.body_start if has_body else len(text) :])
         self._note(scope, status, started_s)
 
     def _note(self, scope: Scope, status: int, started_s: float) -> None:
@@ -159,7 +162,7 @@ class HotAnswerer:
         return None
 
     async def _make(self, request: HotRequest, scope: Scope) -> HotRead | None:
-        """Return what the application answers, and keep it; those who ask meanwhile wait for the same."""
+        """Return what the application answers, now kept; those who ask meanwhile wait for the same."""
         key = (request.target, request.host)
         making = self._making.get(key)
         if making is None:
@@ -167,15 +170,20 @@ class HotAnswerer:
             making = loop.run_in_executor(self._pool, self._ask, request, dict(scope))
             self._making[key] = making
             self.made += 1
-            making.add_done_callback(lambda _: self._making.pop(key, None))
-        made = await asyncio.shield(making)
+            # The first to be called, so that those who wait find it kept.
+            making.add_done_callback(partial(self._end_making, key))
+        return await asyncio.shield(making)
+
+    def _end_making(self, key: tuple[bytes, bytes], making: asyncio.Future[HotRead | None]) -> None:
+        del self._making[key]
+        made = None if making.cancelled() or making.exception() else making.result()
         if made is None:
-            return None
-        self.reads.keep(request.target, made)
+            return
+        target, host = key
+        self.reads.keep(target, made)
         if len(self._hosts) >= MAX_HOSTS:
             self._hosts.clear()
-        self._hosts.add(request.host)
-        return made
+        self._hosts.add(host)
 
     def _ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
         """Return the application's answer to the plain read, or its mark; None when it refuses to answer."""

@@ -9,7 +9,7 @@ from configsvc.api.v1.paths import PREFIX
 from configsvc.api.v1.waiting import MAX_WAIT_S
 from configsvc.core.names import is_service
 from configsvc.edge.hot_requests import HotRequest
-from configsvc.edge.ready import Decided
+from configsvc.edge.known import Decided
 from configsvc.store.base import Snapshot
 
 _FOLDER = f"{PREFIX}/configs/".encode("ascii")

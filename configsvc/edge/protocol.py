@@ -276,7 +276,6 @@ class EdgeProtocol(LeanProtocol):
     def unpark(self) -> None:
         """Take it back: the answer is complete."""
         self._parked = None
-        self.server_state.total_requests += 1
         self._answered_s = self.loop.time()
         if self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self._wait_idly(self._limits.keep_alive_s)
@@ -303,25 +302,19 @@ class EdgeProtocol(LeanProtocol):
     def send_ready(self, answer: bytes) -> None:
         """Send a whole answer; the timer of idle connections goes on, and looks at when this was."""
         self.transport.write(answer)
-        self.server_state.total_requests += 1
         self._answered_s = self.loop.time()
-        stop(self._head_deadline)
-        self._wait_idly(self._limits.keep_alive_s)
+        if self._head_deadline is not None:
+            stop(self._head_deadline)
+        if self.timeout_keep_alive_task is None:
+            self._wait_idly(self._limits.keep_alive_s)
 
     def _is_quiet(self) -> bool:
         """Return whether nothing is under way here, and the client reads what it is sent."""
-        running = self._running
-        return not (
-            self._is_head_open
-            or self._is_body_open
-            or self.pipeline
-            or (running is not None and not running.response_complete)
-            or self._refusal is not None
-            or self.flow.write_paused
-            or self.transport.is_lingering
-            or self._parked is not None
-            or self._stash
-        )
+        is_held = self._parked is not None or self._stash or self._refusal is not None
+        if is_held or self.flow.write_paused or self.transport.is_lingering or self._is_answering():
+            return False
+        # Nothing has begun where nothing was parsed; this is asked of every hot read.
+        return self.parser is None or not (self._is_head_open or self._is_body_open or self.pipeline)
 
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.response_complete

@@ -7,58 +7,22 @@ from configsvc.api import headers
 from configsvc.api.access_log import AccessLine
 from configsvc.core.principals import NEVER_S
 from configsvc.edge.asgi_types import RawHeaders, header_lines
+from configsvc.edge.hot import HotRead
 from configsvc.edge.hot_answerer import HotAnswerer
-from configsvc.edge.hot_requests import HotRequest, find_request, is_hot_target
+from configsvc.edge.hot_requests import find_request, is_hot_target
+from configsvc.edge.known import Decided, KnownRequests
+from configsvc.edge.tally import Tally
 from configsvc.store.base import Snapshot
 
 MAX_BODY_BYTES = 64 << 10
 """A larger body goes the way that counts how long the client leaves it unread."""
 MAX_HEAD_BYTES = 4096
 """A request with a larger head goes through ASGI."""
-BYTES_BESIDE_REQUEST = 800
-"""What a remembered request takes in memory beyond its bytes."""
 BYTES_BESIDE_HEADER = 128
 """The same of each header that was parsed."""
 
 _LEFT_TO_ASGI = (b"upgrade", b"x-forwarded-for")
 _REVISION = headers.REVISION.lower().encode("ascii")
-
-
-class Decided:
-    """A request, and how it is answered as long as nothing changes; made by `ReadyAnswers.decide`."""
-
-    __slots__ = ("ends_at_s", "is_head", "line", "request", "snapshot", "status")
-
-    def __init__(self, request: HotRequest, *, is_head: bool) -> None:
-        self.request = request
-        self.is_head = is_head
-        self.snapshot: Snapshot | None = None
-        self.ends_at_s = 0.0
-        self.status = 0
-        self.line = AccessLine("", "", 0)
-
-
-class KnownRequests:
-    """Requests as they came: the same bytes ask the same thing.
-
-    Args:
-        max_bytes: That they may take in memory; all are forgotten when there are more.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._used_bytes = 0
-        self._all: dict[object, Decided] = {}
-        self.find = self._all.get
-
-    def keep(self, key: object, size: int, decided: Decided) -> None:
-        """Remember a request of `size` bytes."""
-        size += BYTES_BESIDE_REQUEST
-        if self._used_bytes + size > self._max_bytes:
-            self._all.clear()
-            self._used_bytes = 0
-        self._all[key] = decided
-        self._used_bytes += size
 
 
 class ReadyAnswers:
@@ -75,9 +39,8 @@ class ReadyAnswers:
         self._hot = hot
         self._newest = hot.newest
         self._now_s = hot.now_s
-        self._use = hot.reads.use
+        self._tally = Tally(hot)
         self._snapshot: Snapshot | None = None
-        self._revision = 0
         self._default_headers: RawHeaders = []
         self._ok = b""
         self._unchanged = b""
@@ -115,7 +78,7 @@ class ReadyAnswers:
         # Last, since who counts a request must answer it; one too many is refused behind the parser.
         if answer is None or not self.admits(peer, decided.request.authorization):
             return None
-        self._hot.note_ready(decided.line, decided.status)
+        self._tally.count(decided)
         return answer
 
     def admits(self, peer: str, authorization: bytes | None) -> bool:
@@ -124,41 +87,39 @@ class ReadyAnswers:
 
     def render(self, decided: Decided, default_headers: RawHeaders) -> bytes | None:
         """Return the whole answer; None when it is not for here.  What was asked is counted elsewhere."""
-        snapshot = self._newest()
-        is_decided = decided.snapshot is snapshot and (
-            decided.ends_at_s == NEVER_S or decided.ends_at_s > self._now_s()
-        )
-        if not (is_decided or self._decide(decided, snapshot)):
+        snapshot, read = self._newest(), decided.read
+        is_decided = decided.snapshot is snapshot and read is not None and read.is_kept
+        is_good = decided.ends_at_s == NEVER_S or decided.ends_at_s > self._now_s()
+        if not (is_decided and is_good):
+            read = self._decide(decided, snapshot)
+        if read is None:
             return None
         if snapshot is not self._snapshot or default_headers is not self._default_headers:
             self._begin(snapshot, default_headers)
-        read = self._use(decided.request.target, self._revision)
-        if read is None:
-            decided.snapshot = None
-            return None
         if decided.status == 304:
             return self._unchanged + read.known_text
-        if decided.is_head:
-            return self._ok + read.head_text
-        return self._ok + read.text
+        return self._ok + (read.head_text if decided.is_head else read.text)
 
-    def _decide(self, decided: Decided, snapshot: Snapshot) -> bool:
-        """Return whether a request is answered here at `snapshot`, and note how."""
+    def _decide(self, decided: Decided, snapshot: Snapshot) -> HotRead | None:
+        """Return what a request is answered with, and note how; None when it is not for here."""
         request = decided.request
         read = self._hot.find_kept(request, snapshot)
-        if read is None or read.body_size > MAX_BODY_BYTES:
-            return False
-        status = 304 if request.tag == read.tag else 200
+        is_for_here = read is not None and read.body_size <= MAX_BODY_BYTES
+        decided.read, decided.snapshot = (read, snapshot) if is_for_here else (None, None)
+        if decided.read is None:
+            return None
+        status = 304 if request.tag == decided.read.tag else 200
         if status != decided.status:
+            if decided.answered:
+                self._tally.tell()  # what was answered so far was answered otherwise
             method = "HEAD" if decided.is_head else "GET"
             decided.status, decided.line = status, AccessLine(method, request.target.decode("ascii"), status)
         decided.ends_at_s = self._hot.ends_at_s(request)
-        decided.snapshot = snapshot
-        return True
+        return decided.read
 
     def _begin(self, snapshot: Snapshot, default_headers: RawHeaders) -> None:
         """Make anew how answers begin: with what changes by the second and by the commit."""
-        self._snapshot, self._revision, self._default_headers = snapshot, snapshot.revision, default_headers
+        self._snapshot, self._default_headers = snapshot, default_headers
         lines = header_lines([*default_headers, (_REVISION, b"%d" % snapshot.revision)])
         self._ok = b"HTTP/1.1 200 OK\r\n" + lines
         self._unchanged = b"HTTP/1.1 304 Not Modified\r\n" + lines

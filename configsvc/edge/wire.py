@@ -11,9 +11,10 @@ from typing import Any
 
 from configsvc.edge.asgi_types import RawHeaders
 from configsvc.edge.hot_requests import ONE_TAG, HotRequest, is_hot_target
+from configsvc.edge.known import Decided
 from configsvc.edge.parking import Parking, WaitHeaders, may_wait
 from configsvc.edge.protocol import EdgeProtocol
-from configsvc.edge.ready import MAX_HEAD_BYTES, Decided, ReadyAnswers
+from configsvc.edge.ready import MAX_HEAD_BYTES, ReadyAnswers
 
 MAX_BLOCKS = 4096
 """Header blocks whose meaning is remembered; all are read again when there are more."""

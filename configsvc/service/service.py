@@ -116,10 +116,8 @@ class ConfigService:
         self._store = store
         self._gate = gate
         self._grounds = Grounds(bounds, FingerprintCache(), store.snapshot, editor or LocalEditor())
-
-    def snapshot(self) -> Snapshot:
-        """Return the newest durable state."""
-        return self._store.snapshot()
+        self.snapshot = store.snapshot
+        """Returns the newest durable state; asked for each read, so nothing stands between."""
 
     def listen(self, told: Callable[[Collection[str]], None]) -> Callable[[], None]:
         """Call `told` with the paths of each publish; see `ConfigStore.listen`."""

@@ -39,7 +39,7 @@ from configsvc.store.repository import (
     refuse_shallow,
 )
 from configsvc.store.requests import RequestTable
-from configsvc.store.state import Head, StoreSnapshot, encode_path
+from configsvc.store.state import Head, encode_path
 from configsvc.store.steptimes import StepTimes
 from configsvc.store.steptree import Gate, StepTree
 from configsvc.store.trees import find_entry
@@ -116,6 +116,8 @@ class GitStore:
         requests.add(load_landings(root, index, commit_id))
         self._listeners = Listeners()
         self._publisher = Publisher(head, index, self._reader, requests, on_publish=self._notify)
+        self.snapshot = self._publisher.snapshot
+        """Returns the newest revision that is durable; see `Publisher`."""
         self._worktree = WorkTree(root, git_dir, _Committed(self._publisher, self._reader))
         self._writer = Writer(
             self._publisher,
@@ -205,10 +207,6 @@ class GitStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def snapshot(self) -> StoreSnapshot:
-        """Return the newest revision that is durable."""
-        return self._publisher.snapshot()
 
     def submit(self, write: Write) -> Future[Outcome]:
         """Queue `write`; see `ConfigStore.submit`."""

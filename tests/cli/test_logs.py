@@ -154,6 +154,23 @@ def test_lines_of_requests_that_nobody_reads_are_dropped_and_counted(
 
 
 @pytest.mark.usefixtures("logged_access")
+def test_answers_of_one_moment_are_a_line_each_and_each_one_dropped_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_764_000_000.125)
+    terminal, writer = logging_to_a_terminal(monkeypatch, max_waiting=6, gather_s=1000.0)
+
+    AccessLine("GET", "/one", 200).log_times(3)
+    AccessLine("GET", "/other", 200).log_times(5)  # with the moment's own entry, two of them fit
+    AccessLine("GET", "/last", 200).log_times(2)
+    writer.close()
+
+    *kept, last = terminal.getvalue().splitlines()
+    assert [each.split()[4] for each in kept] == ["/one"] * 3 + ["/other"] * 2
+    assert last == "5 lines were dropped: nobody read them"
+
+
+@pytest.mark.usefixtures("logged_access")
 def test_a_line_goes_to_whoever_logs_now(monkeypatch: pytest.MonkeyPatch) -> None:
     line = AccessLine("GET", "/one", 200)
     terminals = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -15,6 +16,8 @@ from configsvc.core.names import meta_path
 from configsvc.core.principals import format_time
 from configsvc.edge.hot import BYTES_BESIDE_TEXT, HotReads, hot_read
 from configsvc.edge.hot_answerer import HotAnswerer
+from configsvc.edge.hot_requests import HotRequest
+from configsvc.edge.ready import ReadyAnswers
 from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.memory import MemoryStore
@@ -53,7 +56,13 @@ class Pair:
     @property
     def answered(self) -> Counter[int]:
         """Answers given in front of Flask, by status."""
-        return self.hot.answered + self.hot.ready
+        return self.ready + self.hot.answered
+
+    @property
+    def ready(self) -> Counter[int]:
+        """Those of them that went straight to the network: told before the next question is read."""
+        self.ask(self.ports[0], ("GET", "/healthz", {}))
+        return self.hot.ready
 
     def check(self, request: Request) -> Answer:
         """Return the answer to a request; both give the same, the first time and later."""
@@ -174,7 +183,7 @@ def test_plain_reads_are_answered_in_front_of_flask(both: Pair, settings: Settin
         assert both.check(("GET", target, {"If-None-Match": tag}))[0] == 304
 
     assert both.answered == {200: 16, 304: 8}
-    assert both.hot.ready == {200: 12, 304: 8}
+    assert both.ready == {200: 12, 304: 8}
 
 
 def test_a_read_after_a_write_reads_the_write(both: Pair) -> None:
@@ -257,6 +266,66 @@ def test_the_least_recently_used_answers_go_when_memory_is_used_up() -> None:
     assert reads.find(targets[0], snapshot) is not None
     assert reads.find(targets[1], snapshot) is None
     assert reads.used_bytes <= 10 * (BYTES_BESIDE_TEXT + 250)
+
+
+def test_an_answer_that_is_kept_no_longer_holds_no_text_whoever_knows_of_it() -> None:
+    book = Book()
+    book.put("s.json", b"{}\n")
+    reads = HotReads(10 * (BYTES_BESIDE_TEXT + 250))
+    target = kept(reads, book.store, "s", b"x" * 100)
+    known = reads.find(target, book.store.snapshot())
+    assert known is not None
+
+    kept(reads, book.store, "s", b"y" * 100)
+
+    assert (known.text, known.is_kept) == (b"", False)
+    renewed = reads.find(target, book.store.snapshot())
+    assert renewed is not None
+    assert renewed.text.endswith(b"y" * 100)
+
+
+def test_an_answer_that_is_used_often_stays_when_memory_is_used_up(settings: Settings) -> None:
+    book, many = Book(), [f"s{number}" for number in range(60)]
+    for name in ("often", *many):
+        book.put(f"{name}.json", b'{"a": "%s"}\n' % (b"x" * 800))
+    with pair(book, replace(settings, hot_cache_bytes=64 << 10)) as both:
+        for name in many:
+            for target in ("often", "often", name):
+                assert both.ask(both.ports[0], ("GET", SEED + target, {}))[0] == 200
+        assert len(both.hot.reads) < len(many)  # memory was used up
+        assert both.hot.made == 1 + len(many)
+        assert both.ready[200] == 2 * len(many) - 1
+
+
+def test_answers_of_one_turn_are_counted_as_what_each_of_them_was() -> None:
+    book = Book()
+    book.put("web.json", b"{}\n")
+    service = ConfigService(book.store)
+    app = create_app(service, Settings(), access=book.access)
+    with closing(HotAnswerer(unlogged(app), book.access, service.snapshot, 64 << 10)) as hot:
+        statuses = asyncio.run(_ask_around_a_change(book, hot))
+    assert statuses == [b"304", b"304", b"200"]
+    assert hot.ready == {304: 2, 200: 1}
+
+
+async def _ask_around_a_change(book: Book, hot: HotAnswerer) -> list[bytes]:
+    """Return the statuses of three answers to the same bytes; the loop turns only when all are given."""
+    request = HotRequest(b"/config?service=web", b"localhost", None, None, None)
+    scope = {"path": "/config", "query_string": b"service=web", "scheme": "http", "http_version": "1.1"}
+    await hot.keep(request, scope)
+    read = hot.reads.find(request.target, book.store.snapshot())
+    assert read is not None
+    ready = ReadyAnswers(hot, 64 << 10)
+    decided = ready.recall(b"GET", request.target, [(b"host", b"localhost"), (b"if-none-match", read.tag)])
+    assert decided is not None
+
+    answers = [ready.answer(decided, [], "") for _ in range(2)]
+    book.put("web.json", b'{"a": 1}\n')
+    book.access.refresh()
+    kept(hot.reads, book.store, "web", b'{"a": 1}\n')
+    answers.append(ready.answer(decided, [], ""))
+    await asyncio.sleep(0)
+    return [(each or b"none given").split(b" ")[1] for each in answers]
 
 
 def test_an_answer_that_is_too_large_is_only_marked() -> None:

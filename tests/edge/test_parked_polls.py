@@ -15,11 +15,12 @@ from configsvc.edge.asgi_types import RawHeaders
 from configsvc.edge.connections import Parked
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import HotRequest
+from configsvc.edge.known import Decided
 from configsvc.edge.loophub import PORTION, LoopHub
 from configsvc.edge.parked_polls import PollRoom, find_tag
 from configsvc.edge.poll_requests import read_poll
 from configsvc.edge.protocol import EdgeProtocol
-from configsvc.edge.ready import Decided, ReadyAnswers
+from configsvc.edge.ready import ReadyAnswers
 from configsvc.edge.watches import WatchStreams
 from configsvc.service import ConfigService
 from configsvc.settings import Settings

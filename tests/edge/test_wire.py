@@ -155,13 +155,13 @@ def test_a_request_may_be_cut_anywhere(both: Pair) -> None:
 
 
 def test_answers_of_the_wire_carry_the_date(both: Pair) -> None:
-    before = both.hot.ready[200]
+    before = both.ready[200]
     with connect(both.ports[0]) as connection:
         connection.sendall(GET)
         data = connection.recv(1 << 16)
 
     assert b"\r\ndate: " in data
-    assert both.hot.ready[200] == before + 1
+    assert both.ready[200] == before + 1
 
 
 @pytest.mark.parametrize("rest", [b"", GET[:20]])
