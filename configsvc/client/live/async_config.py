@@ -51,6 +51,12 @@ class AsyncLiveConfig(View[T]):
                     told = callback(self._pending[0])
                     if isinstance(told, Awaitable):
                         await told
+                except asyncio.CancelledError:
+                    # Of something that the callback awaited, unless it is this task that is to end.
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
+                        raise
+                    self._failed(callback, self._pending[0])
                 except Exception:  # noqa: BLE001 - logged by the next line
                     self._failed(callback, self._pending[0])
             self._pending.popleft()

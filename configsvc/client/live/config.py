@@ -321,7 +321,7 @@ class LiveConfig(View[T]):
             for callback in tuple(self._callbacks):
                 try:
                     callback(self._pending[0])
-                except Exception:  # noqa: BLE001 - logged by the next line
+                except BaseException:  # noqa: BLE001 - logged by the next line; sys.exit() ends no thread of ours
                     self._failed(callback, self._pending[0])
             self._pending.popleft()
 

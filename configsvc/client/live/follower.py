@@ -49,6 +49,8 @@ GATHERING_S = 0.03
 """A watch that is to be about more services is begun after so long: more may come."""
 UNREACHED_FOR_S = 5.0
 """A server that lags behind has caught up after so long; one that has not has another history."""
+LONGEST_ASKED_S = 60.0
+"""Longest pause that a server may ask for, in seconds: nothing is followed meanwhile."""
 STEADY_AFTER_S = 5.0
 """A watch that lasted so long ends a series of failures."""
 
@@ -87,9 +89,18 @@ class Follower:
         """Whether the last attempt to begin a watch failed."""
         return self._failures > 0 and not self._book.is_connected
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the steps are to end."""
+        return self._is_closed
+
     def close(self) -> None:
         """End the steps at the next one."""
         self._is_closed = True
+
+    def given_up(self) -> None:
+        """Note that the steps ended by a bug, and the watch with them; they may be begun anew."""
+        self._book.lost()
 
     def steps(self) -> Steps:
         """Yield what is to be done, until the follower is closed."""
@@ -151,7 +162,7 @@ class Follower:
         least_s = 0.0
         if isinstance(came, Answer) and came.status >= 400:
             refusal = refusal_of(came)
-            least_s = retry_after_s(came.headers.get("retry-after", ""))
+            least_s = min(LONGEST_ASKED_S, retry_after_s(came.headers.get("retry-after", "")))
             if isinstance(refusal, RequestInvalid) and self._book.position is not None:
                 self._has_not_come_so_far()
             elif not is_transient(refusal):
@@ -193,7 +204,7 @@ class Follower:
     def _sent_away(self, url: str, parser: EventParser) -> float:
         """Return the seconds until one may come again to, or instead of, a server that ends the watch."""
         is_alone = len(self._exchange.endpoints.urls) == 1
-        return self._failed(url) + ((parser.retry_s or 0.0) if is_alone else 0.0)
+        return self._failed(url) + (min(LONGEST_ASKED_S, parser.retry_s or 0.0) if is_alone else 0.0)
 
     def _ended(self, url: str, *, is_silent: bool) -> float:
         if self._is_closed:

@@ -76,7 +76,11 @@ class LiveTask:
                 except StopIteration:
                     return
                 except Exception:  # noqa: BLE001 - the edge of a task that must not die; logged
+                    if self._follower.is_closed:
+                        _log.debug("watch: ended", exc_info=True)
+                        return
                     _log.exception("watch: begun anew after a bug")
+                    self._follower.given_up()
                     steps, came = self._follower.steps(), None
                     await self._hang_up()
                     await self._pause(AFTER_A_BUG_S)

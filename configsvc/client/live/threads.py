@@ -95,10 +95,15 @@ class LiveThread:
                 except StopIteration:
                     return
                 except Exception:  # noqa: BLE001 - the edge of a thread that must not die; logged
+                    if self._follower.is_closed:
+                        _log.debug("watch: ended", exc_info=True)
+                        return
                     _log.exception("watch: begun anew after a bug")
+                    self._follower.given_up()
                     steps, came = self._follower.steps(), None
                     self._hang_up()
                     self._woken.wait(AFTER_A_BUG_S)
+                    self._woken.clear()
         finally:
             if self._thread is mine:
                 self._hang_up()

@@ -129,6 +129,49 @@ def test_a_callback_may_close_the_client() -> None:
     run(main())
 
 
+def test_a_callback_whose_own_task_was_cancelled_does_not_end_the_following(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = FakeServer({"pay/api": {"n": 0}})
+
+    async def main() -> None:
+        async with server.async_client() as client:
+            config = await client.config("pay/api")
+
+            async def give_up(change: object) -> None:
+                task = asyncio.ensure_future(asyncio.sleep(PATIENCE_S))
+                task.cancel()
+                await task
+
+            config.on_change(give_up)
+            await eventually(lambda: config.status.is_connected)
+            for number in (1, 2):
+                server.put("pay/api", {"n": number})
+                await eventually(lambda: caplog.text.count("CancelledError\n") == number)  # noqa: B023
+
+    run(main())
+
+
+def test_a_callback_that_waits_is_cancelled_with_the_loop() -> None:
+    server = FakeServer({"pay/api": {"n": 0}})
+
+    async def main() -> None:
+        client = server.async_client()
+        config = await client.config("pay/api")
+        waits = asyncio.Event()
+
+        async def wait(change: object) -> None:
+            waits.set()
+            await asyncio.sleep(PATIENCE_S)
+
+        config.on_change(wait)
+        await eventually(lambda: config.status.is_connected)
+        server.put("pay/api", {"n": 1})
+        await waits.wait()
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE_S / 2))
+
+
 def test_a_callback_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     server = FakeServer({"pay/api": {"n": 0}})
 

@@ -10,7 +10,7 @@ from configsvc.client import Answer, LiveConfig, NoAnswer
 from configsvc.client.exchange import Pause, Send
 from configsvc.client.failures import BindingFailed
 from configsvc.client.live.binding import binder
-from configsvc.client.live.follower import UNREACHED_FOR_S
+from configsvc.client.live.follower import LONGEST_ASKED_S, UNREACHED_FOR_S
 from configsvc.client.live.steps import (
     Confirm,
     LiveCame,
@@ -75,6 +75,8 @@ def test_a_watch_that_breaks_or_makes_no_sense_is_begun_again(came: LiveCame) ->
         (Answer(500), 8.0, 9.0),
         (Answer(503, {"retry-after": "3"}), 3.0, 4.0),
         (Answer(429, {"retry-after": "20"}), 20.0, 21.0),
+        (Answer(503, {"retry-after": "999999999"}), 60.0, 61.0),
+        (Answer(503, {"retry-after": "-1 or so"}), 0.0, 1.0),
         (Answer(401), 8.0, 9.0),
         (Answer(403), 8.0, 9.0),
         (Opened({"content-type": "text/html"}), 0.0, 1.0),
@@ -120,6 +122,14 @@ def test_a_server_that_goes_is_left_for_another_one_and_alone_it_is_given_the_ti
         assert isinstance(step, Pause)
         assert least_s <= step.seconds <= least_s + 1.0
         assert play.open(since="5").base_url == urls[-1]
+
+
+def test_a_server_cannot_ask_for_a_pause_without_end() -> None:
+    play = Play()
+    play.reach()
+    step = play.expect(Pause, b"retry: 999999999999\nevent: reconnect\ndata: {}\n\n")
+    assert isinstance(step, Pause)
+    assert step.seconds <= LONGEST_ASKED_S + 1.0
 
 
 def test_a_name_that_may_not_be_read_does_not_end_the_watch_of_the_others() -> None:
