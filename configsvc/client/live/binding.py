@@ -36,7 +36,8 @@ def binder(bind: Callable[..., Any] | None) -> Bind:
 
     def bound(document: Mapping[str, Any]) -> Any:
         found: Findings = []
-        value = convert(document, "", found)
+        # What converts may be code of others, and whatever that raises is why the document does not fit.
+        value = attempt(lambda: convert(document, "", found), "", found)
         if found:
             told = "; ".join(f"{each.pointer or 'document'}: {each.message}" for each in found)
             raise BindingFailed(told, [_detail(each) for each in found])
@@ -164,6 +165,9 @@ def _model(kind: Any) -> Convert:
     """Return the converter to a pydantic model; pydantic is never imported here."""
 
     def convert(value: object, pointer: str, found: Findings) -> Any:
+        return attempt(lambda: validated(value, pointer, found), pointer, found)
+
+    def validated(value: object, pointer: str, found: Findings) -> Any:
         try:
             return kind.model_validate(value)
         except ValueError as error:

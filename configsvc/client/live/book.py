@@ -115,9 +115,13 @@ class Book:
     def cover(self, service: str) -> bool:
         """Have the watch be about a service; return whether the one who follows has to look up for that."""
         with self._lock:
+            known = self._services.get(service)
+            if known is not None and any(view.is_pending for view in known.views):
+                # What was read for this view is news to another one, and only who follows tells that.
+                self._must_reopen = self._coverage is not None
+                return True
             if self._coverage is None or self._coverage.covers(service):
                 return self._is_idle
-            known = self._services.get(service)
             if known is not None and known.revision and self._position is not None:
                 # Between that state and the position something may have been told, to nobody.
                 self._position = min(self._position, known.revision)
@@ -252,6 +256,11 @@ class Book:
         with self._lock:
             waiting = [each.due_s for each in self._services.values() if each.is_due and not each.is_lasting]
         return max(0.0, min(waiting) - self._clock()) if waiting else None
+
+    def untold(self) -> list[View[Any]]:
+        """Return the views whose callbacks are to be told of something."""
+        with self._lock:
+            return [view for known in self._services.values() for view in known.views if view.is_pending]
 
     def unsaved(self) -> list[Known]:
         """Return what is to be kept on disk."""

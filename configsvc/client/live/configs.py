@@ -63,11 +63,14 @@ class Common:
         self.book.add(view)
         try:
             yield None if self._need_not_ask(view) else self._first_call(view.service)
-        except ClientClosed:
+        except ConfigError as error:
+            if isinstance(error, ClientClosed):
+                self.book.remove(view)
+                raise
+            self.book.trouble(view.service, error)
+        except BaseException:  # a coroutine that is cancelled, say: nobody has the view
             self.book.remove(view)
             raise
-        except ConfigError as error:
-            self.book.trouble(view.service, error)
         if view.source in ("none", "default"):
             self._stand_in(view)
 

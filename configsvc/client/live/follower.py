@@ -227,25 +227,33 @@ class Follower:
         if is_recheck:
             self._recheck_s = self._next_recheck_s()
             self._book.all_are_due()
-        for service, known in self._book.due():
-            if self._is_closed:
-                break
-            tag = None if known.document is None else known.document.etag
-            try:
-                yield from self._read(service, tag)
-            except ClientClosed:
-                return
-            except ConfigError as error:
-                self._book.trouble(service, error)
-                if isinstance(error, NoAnswer):
-                    break
-            for view in tuple(known.views):
-                if view.is_pending:
-                    yield Tell(view)
+        try:
+            yield from self._read_due()
+        except ClientClosed:
+            return
+        for view in self._book.untold():  # read by who made another view of the service
+            yield Tell(view)
         yield from self._save()
         yield from self._report()
         if is_recheck:
             yield Confirm(self._book.current())
+
+    def _read_due(self) -> Steps:
+        for service, known in self._book.due():
+            if self._is_closed:
+                return
+            tag = None if known.document is None else known.document.etag
+            try:
+                yield from self._read(service, tag)
+            except ClientClosed:
+                raise
+            except ConfigError as error:
+                self._book.trouble(service, error)
+                if isinstance(error, NoAnswer):
+                    return
+            for view in tuple(known.views):
+                if view.is_pending:
+                    yield Tell(view)
 
     def _read(self, service: str, tag: str | None) -> Steps:
         """Read the newest version, at the book's position at least."""

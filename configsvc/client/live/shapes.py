@@ -137,9 +137,17 @@ def _plain(kind: type) -> Convert:
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
             found.append(Finding(pointer, f"{kind_of(value)} (expected: {name})"))
             return None
-        return float(value) if kind is float and isinstance(value, int) else value
+        return _as_float(value, pointer, found) if kind is float and isinstance(value, int) else value
 
     return convert
+
+
+def _as_float(value: int, pointer: str, found: Findings) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        found.append(Finding(pointer, "a whole number that no float holds (expected: a smaller one)"))
+        return None
 
 
 def _from_text(name: str, make: Callable[[str], Any]) -> Convert:

@@ -10,8 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from configsvc.client import AsyncLiveConfig, Change, ClientClosed, LiveOptions, NotReady
+from configsvc.client import (
+    Answer,
+    AsyncClient,
+    AsyncLiveConfig,
+    Change,
+    ClientClosed,
+    LiveOptions,
+    NotReady,
+    Request,
+)
 from configsvc.testing import FakeServer
+from configsvc.testing.fake import AsyncFakeServerTransport
 from tests.client.live.waiting import PATIENCE_S
 
 
@@ -102,6 +112,35 @@ def test_a_config_that_comes_later_misses_nothing() -> None:
             server.put("zoo/api", {"n": 1})
             await eventually(lambda: second["n"] == 1)
             assert server.watches == 1
+
+    run(main())
+
+
+def test_a_config_that_nobody_waits_for_any_more_is_not_followed() -> None:
+    server = FakeServer({"pay/api": {"n": 0}, "zoo/api": {"n": 0}})
+
+    class Hanging(AsyncFakeServerTransport):
+        async def send(self, base_url: str, request: Request) -> Answer:
+            if "zoo" in request.path:
+                asked.set()
+                await asyncio.sleep(PATIENCE_S)
+            return await super().send(base_url, request)
+
+    asked = asyncio.Event()
+
+    async def main() -> None:
+        options = LiveOptions(cache_dir=None)
+        async with AsyncClient(server.url, transport=Hanging(server), live=options) as client:
+            config = await client.config("pay/api")
+            made = asyncio.ensure_future(client.config("zoo/api"))
+            await asked.wait()
+            made.cancel()
+            await asyncio.wait([made])
+            server.cut()
+            await eventually(lambda: config.status.is_connected)
+            server.put("pay/api", {"n": 1})
+            await eventually(lambda: config["n"] == 1)
+        assert [path for _, path in server.requests if "zoo" in path] == []
 
     run(main())
 

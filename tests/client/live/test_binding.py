@@ -141,6 +141,36 @@ def test_a_pydantic_model_validates_by_itself() -> None:
     assert "secret" not in caught.value.message
 
 
+class Zoned(pydantic.BaseModel):
+    zone: str
+
+    @pydantic.field_validator("zone")
+    @classmethod
+    def known(cls, zone: str) -> str:
+        return {"a": "A"}[zone]
+
+
+@dataclass
+class Outer:
+    inner: Zoned
+
+
+def test_whatever_a_validator_raises_is_why_a_document_does_not_fit() -> None:
+    assert binder(Outer)({"inner": {"zone": "a"}}) == Outer(Zoned.model_construct(zone="A"))
+    with pytest.raises(BindingFailed) as caught:
+        binder(Outer)({"inner": {"zone": "secret"}})
+    finding = {"pointer": "/inner", "message": "KeyError: 'secret'", "kind": "KeyError"}
+    assert list(caught.value.details) == [finding]
+
+
+def test_a_document_too_deep_for_a_class_that_contains_itself_does_not_fit() -> None:
+    document: dict[str, object] = {"name": "leaf"}
+    for _ in range(20_000):
+        document = {"name": "node", "below": [document]}
+    with pytest.raises(BindingFailed, match="RecursionError"):
+        binder(Tree)(document)
+
+
 def test_a_function() -> None:
     assert binder(lambda document: document["n"] + 1)({"n": 1}) == 2
     with pytest.raises(BindingFailed, match="KeyError: 'n'"):
@@ -157,6 +187,7 @@ def test_a_type_with_parameters() -> None:
     ("changes", "told"),
     [
         ({"timeout_s": "x"}, "/timeout_s: a string (expected: a number)"),
+        ({"timeout_s": 10**400}, "/timeout_s: a whole number that no float holds (expected: a smaller one)"),
         ({"timeout_s": True}, "/timeout_s: true or false (expected: a number)"),
         ({"retries": 1.0}, "/retries: a number (expected: a whole number)"),
         ({"retries": True}, "/retries: true or false (expected: a whole number)"),

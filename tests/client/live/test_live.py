@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from configsvc.client import Change, Client, ClientClosed, LiveConfig, LiveOptions, NotReady
+from configsvc.client import Change, Client, ClientClosed, LiveConfig, LiveOptions, NotReady, Request
 from configsvc.client.live import threads
 from configsvc.client.live.disk import LastGood
 from configsvc.core.errors import NameInvalid
@@ -26,6 +26,21 @@ from tests.client.live.waiting import PATIENCE_S, eventually
 class Settings:
     timeout_s: float
     name: str = "api"
+
+
+class LateWatch(FakeServerTransport):
+    """Says nothing of changes while it is late."""
+
+    def __init__(self, server: FakeServer) -> None:
+        super().__init__(server)
+        self.is_late = threading.Event()
+
+    def stream(self, base_url: str, request: Request) -> Any:
+        """Return a watch."""
+        stream: Any = super().stream(base_url, request)
+        read = stream.read
+        stream.read = lambda: b": late\n\n" if (data := read()) and self.is_late.is_set() else data
+        return stream
 
 
 @pytest.fixture
@@ -248,6 +263,19 @@ def test_a_config_that_comes_later_misses_nothing(server: FakeServer, client: Cl
     eventually(lambda: config.age_s == 0.0)
     server.put("zoo/api", {"n": 2})
     eventually(lambda: config["n"] == 2)
+
+
+def test_what_is_read_for_a_second_config_is_told_to_the_first(server: FakeServer) -> None:
+    transport = LateWatch(server)
+    with Client(server.url, transport=transport, live=LiveOptions(cache_dir=None)) as client:
+        first = client.config("pay/api", bind=Settings)
+        changes = followed(server, first)
+        transport.is_late.set()
+        server.put("pay/api", {"timeout_s": 1})
+        second = client.config("pay/api", bind=Settings)
+        assert (first.version, second.version) == (1, 1)
+        eventually(lambda: changes)
+        assert [change.version for change in changes] == [1]
 
 
 def test_two_configs_of_one_service_are_bound_apart(server: FakeServer, client: Client) -> None:
