@@ -75,4 +75,6 @@ $(VENV)/.server: $(VENV)/.made $(PROJECT)
 $(VENV)/.dev: $(VENV)/.made $(PROJECT)
 	@echo "installing what development needs"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@# Hypothesis makes a table of Unicode when it first needs one, for three seconds; else each worker of the tests would.
+	@$(BIN)/python -c 'from hypothesis import find, strategies; find(strategies.characters(), lambda _: True)'
 	@touch $(VENV)/.server $@
