@@ -41,9 +41,12 @@ class Client:
 
     Args:
         base_url: Where the server is, such as `http://localhost:5000`, or several such, best first.
-        token: The principal's; None for an open server.
+        token: The principal's; None for an open server. Whatever the base URLs, it goes to them alone.
         transport: In place of httpx; closed together with the client.
         live: How its live configs follow the server.
+
+    Raises:
+        ValueError: A base URL or the token cannot be one.
 
     In a forked process it goes on with connections, and a thread for its live configs, of its own.
     """

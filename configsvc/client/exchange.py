@@ -46,12 +46,15 @@ class Exchange:
 
     Args:
         token: Sent as a bearer token; None for an open server.
+
+    Raises:
+        ValueError: No token looks so; it is not shown.
     """
 
     def __init__(self, endpoints: Endpoints, retries: Retries, token: str | None) -> None:
         self.endpoints = endpoints
         self._retries = retries
-        self._auth: Mapping[str, str] = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._auth = _credential(token)
         self._lock = threading.Lock()
         self._min_revision = 0
         self._is_closed = False
@@ -146,3 +149,15 @@ class Exchange:
             return
         with self._lock:
             self._min_revision = max(self._min_revision, int(text))
+
+
+def _credential(token: str | None) -> Mapping[str, str]:
+    if token is None:
+        return {}
+    # Whatever sends headers would refuse it too, and show it.
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(
+            "token: empty, or with a space, an end of line or another character that no token has "
+            "(expected: as it was given out; None for an open server)"
+        )
+    return {"Authorization": f"Bearer {token}"}

@@ -204,6 +204,5 @@ def _headers(response: httpx.Response) -> dict[str, str]:
 
 
 def _no_answer(base_url: str, error: Exception) -> NoAnswer:
-    # The base URL may hold a password; httpx leaves that out of its own messages, and so do we.
     host = httpx.URL(base_url).netloc.decode()
     return NoAnswer(f"{host}: {type(error).__name__} (expected: an answer)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request without the server that it goes to.
+    """One HTTP request without the server that it goes to; its `repr` leaves out what may be secret.
 
     Args:
         path: Absolute, already escaped, without a query.
@@ -21,8 +21,8 @@ class Request:
     method: str
     path: str
     params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
     is_write: bool = False
     takes_min_revision: bool = False
     timeout_s: float | None = None

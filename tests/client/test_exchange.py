@@ -186,6 +186,49 @@ def test_a_closed_client_refuses() -> None:
         client.get("a")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:5000",
+        "/srv/repo",
+        "ftp://one",
+        "http://",
+        "http://one:port",
+        "http://[::1",
+        "http://a b",
+    ]
+    + ["http://one?x=1", "http://one#x", "http://one\n", b"http://one"],
+)
+def test_what_is_no_base_url_is_told_at_once(url: str) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="base_url: "):
+            kind([url])
+
+
+@pytest.mark.parametrize("url", ["http://me:hidden@one", "me:hidden@one", "https://hidden@one"])
+def test_a_password_in_a_base_url_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ValueError, match="base_url: has an @") as caught:
+        Client(url)
+    assert "hidden" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("token", ["", "hidden\n", "hidden\r\nX: y", "hid den", "hiddén", "hidden\0"])
+def test_what_is_no_token_is_refused_and_not_shown(token: str) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="token: ") as caught:
+            kind("http://one", token=token)
+        assert "hid" not in repr(caught.value)
+
+
+def test_a_request_is_shown_without_its_token_and_its_document() -> None:
+    transport = FakeTransport(playing(LANDED))
+    with Client("http://one", token="hidden", transport=transport) as client:
+        client.put("a", {"password": "hidden"})
+    assert transport.sent[0][1].headers["Authorization"] == "Bearer hidden"
+    assert "hidden" not in repr(transport.sent)
+
+
 def test_a_name_outside_the_grammar_is_not_sent() -> None:
     client, transport = fake([])
     with pytest.raises(errors.NameInvalid):
