@@ -11,18 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, Literal, TypeVar
-from urllib.parse import quote
 
 from configsvc.client import results
 from configsvc.client.messages import Answer, Request
-from configsvc.client.parsing import format_of, json_of, number_of, one, page, text_of, written
-from configsvc.core.names import parse_service
+from configsvc.client.parsing import format_of, json_of, list_of, number_of, one, page, text_of, written
+from configsvc.client.paths import API, config_path, named, schema_path, segment
+from configsvc.core.errors import RequestInvalid
 from configsvc.core.rejections import MAX_APPLICATION_CHARS, MAX_PROBLEM_CHARS, MAX_PROBLEMS
 
 T = TypeVar("T")
 Format = Literal["json", "yaml"]
 
-API = "/api/v1"
 JSON_BODY = {"Content-Type": "application/json"}
 _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 _JSON_PATCH = "application/json-patch+json"
@@ -74,7 +73,7 @@ def get(
         numbers = number_of(answer, "config-version"), number_of(answer, "config-revision")
         return results.Document(service, json_of(answer), *numbers, answer.headers.get("etag", ""))
 
-    return Call(Request("GET", _config(service), params, headers, takes_min_revision=True), parse)
+    return Call(Request("GET", config_path(service), params, headers, takes_min_revision=True), parse)
 
 
 def get_text(
@@ -99,7 +98,7 @@ def get_text(
             service, text_of(answer), format_of(answer), *numbers, answer.headers.get("etag", "")
         )
 
-    request = Request("GET", _config(service), params, {"Accept": accept}, takes_min_revision=True)
+    request = Request("GET", config_path(service), params, {"Accept": accept}, takes_min_revision=True)
     return Call(request, parse)
 
 
@@ -124,7 +123,7 @@ def put(
     headers, body = _document("put", value, text, text_format)
     params = {**params_of(format=format), **_write_params(message, dry_run)}
     conditions = _headers(**{"If-Match": if_match, "If-None-Match": "*" if create_only else None})
-    request = Request("PUT", _config(service), params, {**headers, **conditions}, body, is_write=True)
+    request = Request("PUT", config_path(service), params, {**headers, **conditions}, body, is_write=True)
     return Call(request, written(results.Written))
 
 
@@ -138,7 +137,7 @@ def patch(
 ) -> Call[results.Written | results.DryRun]:
     """Change part of a document: a mapping is a merge patch, a list the operations of a JSON Patch."""
     kind = _MERGE_PATCH if isinstance(changes, Mapping) else {"Content-Type": _JSON_PATCH}
-    request = write_request("PATCH", _config(service), if_match, message, dry_run, kind, dump(changes))
+    request = write_request("PATCH", config_path(service), if_match, message, dry_run, kind, dump(changes))
     return Call(request, written(results.Written))
 
 
@@ -146,7 +145,7 @@ def delete(
     service: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
 ) -> Call[results.Deleted | results.DryRun]:
     """Delete a service that is disabled."""
-    request = write_request("DELETE", _config(service), if_match, message, dry_run)
+    request = write_request("DELETE", config_path(service), if_match, message, dry_run)
     return Call(request, written(results.Deleted))
 
 
@@ -159,7 +158,7 @@ def rollback(
     dry_run: bool = False,
 ) -> Call[results.Written | results.DryRun]:
     """Make an old version the newest again, as a new version."""
-    path, body = _config(service, "rollback"), dump({"version": version})
+    path, body = config_path(service, "rollback"), dump({"version": version})
     request = write_request("POST", path, if_match, message, dry_run, JSON_BODY, body)
     return Call(request, written(results.Written))
 
@@ -168,20 +167,21 @@ def history(
     service: str, *, limit: int | None = None, cursor: str | None = None
 ) -> Call[results.Page[results.Version]]:
     """Return one page of a service's versions, newest first."""
-    request = Request("GET", _config(service, "versions"), params_of(limit=limit, cursor=cursor))
+    request = Request("GET", config_path(service, "versions"), params_of(limit=limit, cursor=cursor))
     return Call(request, page(results.Version))
 
 
 def get_version(service: str, version: int) -> Call[results.Version]:
     """Return what made one version."""
-    return Call(Request("GET", f"{_config(service, 'versions')}/{version:d}"), one(results.Version))
+    path = f"{config_path(service, 'versions')}/{segment('version', version)}"
+    return Call(Request("GET", path), one(results.Version))
 
 
 def diff(service: str, *, start: int | None = None, end: int | None = None) -> Call[results.Diff]:
     """Return the text of the difference; by default that which the newest version made."""
 
     def parse(answer: Answer) -> results.Diff:
-        return results.Diff(number_of(answer, "config-revision"), text=answer.body.decode())
+        return results.Diff(number_of(answer, "config-revision"), text=text_of(answer))
 
     return Call(_diff_request(service, start, end, "text/x-diff"), parse)
 
@@ -190,14 +190,14 @@ def diff_operations(service: str, *, start: int | None = None, end: int | None =
     """Return the difference as the operations of a JSON Patch."""
 
     def parse(answer: Answer) -> results.Diff:
-        return results.Diff(number_of(answer, "config-revision"), operations=tuple(json_of(answer)))
+        return results.Diff(number_of(answer, "config-revision"), operations=tuple(list_of(answer)))
 
     return Call(_diff_request(service, start, end, _JSON_PATCH), parse)
 
 
 def get_meta(service: str) -> Call[results.Meta]:
     """Return whether a service is enabled, its owner and its description."""
-    return Call(Request("GET", _config(service, "meta")), one(results.Meta))
+    return Call(Request("GET", config_path(service, "meta")), one(results.Meta))
 
 
 def patch_meta(
@@ -209,7 +209,7 @@ def patch_meta(
     dry_run: bool = False,
 ) -> Call[results.MetaWritten | results.DryRun]:
     """Set any of `enabled`, `owner` and `description`; None sets the default again."""
-    path, body = _config(service, "meta"), dump(changes)
+    path, body = config_path(service, "meta"), dump(changes)
     request = write_request("PATCH", path, if_match, message, dry_run, _MERGE_PATCH, body)
     return Call(request, written(results.MetaWritten))
 
@@ -224,7 +224,8 @@ def list_commits(
 
 def get_commit(commit_id: str) -> Call[results.Commit]:
     """Return one commit and the versions that it made."""
-    return Call(Request("GET", f"{API}/commits/{quote(commit_id, safe='')}"), one(results.Commit))
+    path = f"{API}/commits/{segment('commit_id', commit_id)}"
+    return Call(Request("GET", path), one(results.Commit))
 
 
 def commit(
@@ -259,7 +260,7 @@ def validate(
 ) -> Call[results.Verdict]:
     """Return what the gate would say of `value`, or of `text` in `text_format`, as a document."""
     headers, body = _document("validate", value, text, text_format)
-    request = Request("POST", f"{API}/validate", {"service": parse_service(service)}, headers, body)
+    request = Request("POST", f"{API}/validate", {"service": named("service", service)}, headers, body)
     return Call(request, one(results.Verdict))
 
 
@@ -285,7 +286,9 @@ def report_rejection(
             {name: text[:MAX_PROBLEM_CHARS] for name, text in each.items()}
             for each in problems[:MAX_PROBLEMS]
         ]
-    request = Request("POST", f"{_config(service)}/-/rejections", headers=JSON_BODY, body=dump(told))
+    request = Request(
+        "POST", f"{config_path(service)}/-/rejections", headers=JSON_BODY, body=json.dumps(told).encode()
+    )
     return Call(request, lambda answer: None)
 
 
@@ -303,7 +306,7 @@ def get_schema(schema: str) -> Call[results.SchemaDocument]:
     def parse(answer: Answer) -> results.SchemaDocument:
         return results.SchemaDocument(schema, json_of(answer), answer.headers.get("etag", ""))
 
-    return Call(Request("GET", _schema(schema)), parse)
+    return Call(Request("GET", schema_path(schema)), parse)
 
 
 def put_schema(
@@ -316,7 +319,7 @@ def put_schema(
 ) -> Call[results.SchemaWritten | results.DryRun]:
     """Set a schema; documents that it covers must conform to it already."""
     kind = {"Content-Type": "application/schema+json"}
-    request = write_request("PUT", _schema(schema), if_match, message, dry_run, kind, dump(value))
+    request = write_request("PUT", schema_path(schema), if_match, message, dry_run, kind, dump(value))
     return Call(request, written(results.SchemaWritten))
 
 
@@ -324,22 +327,13 @@ def delete_schema(
     schema: str, *, if_match: str | None = None, message: str | None = None, dry_run: bool = False
 ) -> Call[results.SchemaWritten | results.DryRun]:
     """Delete a schema."""
-    request = write_request("DELETE", _schema(schema), if_match, message, dry_run)
+    request = write_request("DELETE", schema_path(schema), if_match, message, dry_run)
     return Call(request, written(results.SchemaWritten))
-
-
-def _config(service: str, part: str = "") -> str:
-    path = f"{API}/configs/{parse_service(service)}"
-    return f"{path}/-/{part}" if part else path
-
-
-def _schema(schema: str) -> str:
-    return f"{API}/schemas/{quote(schema)}"
 
 
 def _diff_request(service: str, start: int | None, end: int | None, accept: str) -> Request:
     params = params_of(**{"from": start, "to": end})
-    return Request("GET", _config(service, "diff"), params, {"Accept": accept})
+    return Request("GET", config_path(service, "diff"), params, {"Accept": accept})
 
 
 def _document(
@@ -380,5 +374,12 @@ def _write_params(message: str | None, dry_run: bool) -> dict[str, str]:
     return params_of(message=message, dry_run="true" if dry_run else None)
 
 
-def _headers(**given: str | None) -> dict[str, str]:
-    return {name: value for name, value in given.items() if value is not None}
+def _headers(**given: object) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+            raise RequestInvalid(f"{name}: {value!r} (expected: a tag as it was answered)")
+        found[name] = value
+    return found

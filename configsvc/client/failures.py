@@ -82,7 +82,7 @@ def refusal_of(answer: Answer) -> Refused:
 def _problem(body: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

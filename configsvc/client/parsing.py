@@ -31,9 +31,21 @@ def json_of(answer: Answer) -> Any:
     """
     try:
         return json.loads(answer.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = answer.headers.get("content-type", "none")
         raise AnswerInvalid(f"body: type {kind} that does not parse (expected: JSON)") from error
+
+
+def list_of(answer: Answer) -> list[Any]:
+    """Return the list in a JSON body.
+
+    Raises:
+        AnswerInvalid: There is none.
+    """
+    value = json_of(answer)
+    if not isinstance(value, list):
+        raise AnswerInvalid(f"body: {type(value).__name__} (expected: a list)")
+    return value
 
 
 def text_of(answer: Answer) -> str:

@@ -6,12 +6,12 @@ A token's SHA-256 is sent, never its text: who makes a token keeps it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from configsvc.client import results
-from configsvc.client.calls import API, JSON_BODY, Call, dump, params_of, write_request
+from configsvc.client.calls import JSON_BODY, Call, dump, params_of, write_request
 from configsvc.client.messages import Request
 from configsvc.client.parsing import one, page, written
+from configsvc.client.paths import API, segment
 
 _PRINCIPALS = f"{API}/principals"
 
@@ -103,7 +103,7 @@ def revoke_token(
     Args:
         token_id: As listed: the start of its SHA-256.
     """
-    path = f"{_path(name)}/-/tokens/{quote(token_id, safe='')}"
+    path = f"{_path(name)}/-/tokens/{segment('token_id', token_id)}"
     return _changing("DELETE", path, if_match, message, dry_run)
 
 
@@ -126,4 +126,4 @@ def _token(sha256: str, created: str | None, expires: str | None) -> dict[str, s
 
 
 def _path(name: str) -> str:
-    return f"{_PRINCIPALS}/{quote(name, safe='')}"
+    return f"{_PRINCIPALS}/{segment('principal', name)}"

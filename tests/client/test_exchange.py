@@ -189,16 +189,9 @@ def test_a_closed_client_refuses() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        "localhost:5000",
-        "/srv/repo",
-        "ftp://one",
-        "http://",
-        "http://one:port",
-        "http://[::1",
-        "http://a b",
-    ]
-    + ["http://one?x=1", "http://one#x", "http://one\n", b"http://one"],
+        *("", "localhost:5000", "/srv/repo", "ftp://one", "http://", "http://one:port", "http://[::1"),
+        *("http://a b", "http://one?x=1", "http://one#x", "http://one\n", b"http://one"),
+    ],
 )
 def test_what_is_no_base_url_is_told_at_once(url: str) -> None:
     for kind in (Client, AsyncClient):
@@ -234,6 +227,66 @@ def test_a_name_outside_the_grammar_is_not_sent() -> None:
     with pytest.raises(errors.NameInvalid):
         client.get("../etc/passwd")
     assert transport.sent == []
+
+
+def refused(call: Callable[[Client], object]) -> str:
+    """Return what a client says of a call that it does not send."""
+    transport = FakeTransport(playing())
+    with Client("http://one", transport=transport) as client, pytest.raises(errors.RequestInvalid) as caught:
+        call(client)
+    assert transport.sent == []
+    return caught.value.message
+
+
+@pytest.mark.parametrize("name", ["../configs/a", "..", "", "a/..", "a/-/other", "-/default/..", "/a"])
+def test_no_name_of_a_schema_leads_elsewhere(name: str) -> None:
+    assert refused(lambda client: client.delete_schema(name)).startswith("schema: ")
+    assert refused(lambda client: client.put_schema(name, {})).startswith("schema: ")
+    assert refused(lambda client: client.get_schema(name)).startswith("schema: ")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda client: client.get(None), "service: NoneType (expected: text)"),
+        (lambda client: client.config(7), "service: int (expected: text)"),
+        (lambda client: client.validate(b"a", {}), "service: bytes (expected: text)"),
+        (lambda client: client.get_schema(None), "schema: NoneType (expected: text)"),
+        (lambda client: client.get_commit(""), "commit_id: '' (expected: what names one)"),
+        (lambda client: client.get_commit(None), "commit_id: None (expected: what names one)"),
+        (lambda client: client.get_version("a", 1.5), "version: 1.5 (expected: what names one)"),
+        (lambda client: client.delete_principal(".."), "principal: '..' (expected: what names one)"),
+        (lambda client: client.revoke_token("a", ""), "token_id: '' (expected: what names one)"),
+        (
+            lambda client: client.put("a", {}, if_match='"é"'),
+            "If-Match: '\"é\"' (expected: a tag",
+        ),
+        (
+            lambda client: client.delete("a", if_match="x\r\nHost: y"),
+            "If-Match: 'x\\r\\nHost: y' (expected: a tag",
+        ),
+        (
+            lambda client: client.get("a", if_none_match=5),
+            "If-None-Match: 5 (expected: a tag",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_is_told_and_not_sent(call: Callable[[Client], object], told: str) -> None:
+    assert refused(call).startswith(told)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_nested_without_end_is_no_answer_of_this_api(status: int) -> None:
+    deep = Answer(status, DOCUMENT.headers, b"[" * 200_000)
+    transport = FakeTransport(playing(deep))
+    with Client("http://one", transport=transport) as client, pytest.raises((AnswerInvalid, Refused)):
+        client.get("a")
+
+
+def test_operations_that_are_no_list_are_no_answer_of_this_api() -> None:
+    transport = FakeTransport(playing(DOCUMENT))
+    with Client("http://one", transport=transport) as client, pytest.raises(AnswerInvalid, match="list"):
+        client.diff_operations("a")
 
 
 def test_the_pause_grows_stays_bounded_and_never_undercuts_the_server() -> None:

@@ -15,9 +15,9 @@ from configsvc.api.guard import require
 from configsvc.api.v1.bodies import as_members, check_known, integer_member, needed, text_member
 from configsvc.api.v1.budgets import NodeBudget, commit_nodes
 from configsvc.api.v1.meta import MEMBERS, read_meta_change
-from configsvc.api.v1.schema_names import schema_path
 from configsvc.core.errors import ConfigError, RequestInvalid
 from configsvc.core.names import Format, parse_service
+from configsvc.core.schema_names import schema_path
 from configsvc.core.tags import Precondition, parse_precondition
 from configsvc.documents.document import Document
 from configsvc.documents.members import item_texts, member_texts

@@ -14,9 +14,9 @@ from configsvc.api.v1.answers import answer, page_of, previewed, read_answer, to
 from configsvc.api.v1.bodies import media_type_of
 from configsvc.api.v1.listing import NamePage
 from configsvc.api.v1.negotiation import JSON, SCHEMA, choose
-from configsvc.api.v1.schema_names import DEFAULT, schema_name, schema_path
 from configsvc.api.v1.sight import sees, sees_everything
 from configsvc.core.errors import RequestInvalid
+from configsvc.core.schema_names import DEFAULT, schema_name, schema_path
 from configsvc.core.tags import file_tag
 from configsvc.documents.json import format_json
 from configsvc.service import ConfigService

@@ -12,9 +12,9 @@ from configsvc.client.live.binding import binder
 from configsvc.client.live.configs import Bind, Common
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.live.tasks import LiveTask
+from configsvc.client.paths import named
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import AsyncTransport
-from configsvc.core.names import parse_service
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class AsyncLiveConfigs:
     async def make(self, service: str, bind: Bind, default: Any) -> AsyncLiveConfig[Any]:
         """Return a config that follows a service; see `AsyncClient.config`."""
         book = self._common.book
-        view: AsyncLiveConfig[Any] = AsyncLiveConfig(parse_service(service), binder(bind), default, book)
+        view: AsyncLiveConfig[Any] = AsyncLiveConfig(named("service", service), binder(bind), default, book)
         with self._common.beginning(view) as call:
             if call is not None:
                 book.read(view.service, await self._run(call, self._common.retries))

@@ -21,11 +21,11 @@ from configsvc.client.live.follower import Follower
 from configsvc.client.live.options import LiveOptions
 from configsvc.client.live.reports import Reports
 from configsvc.client.live.threads import LiveThread
+from configsvc.client.paths import named
 from configsvc.client.results import Document
 from configsvc.client.retrying import Retries
 from configsvc.client.transport import Transport
 from configsvc.core.errors import ConfigError
-from configsvc.core.names import parse_service
 
 _log = logging.getLogger("configsvc.client")
 
@@ -114,7 +114,7 @@ class LiveConfigs:
     def make(self, service: str, bind: Bind, default: Any) -> LiveConfig[Any]:
         """Return a config that follows a service; see `Client.config`."""
         book = self._common.book
-        view: LiveConfig[Any] = LiveConfig(parse_service(service), binder(bind), default, book)
+        view: LiveConfig[Any] = LiveConfig(named("service", service), binder(bind), default, book)
         with self._common.beginning(view) as call:
             if call is not None:
                 book.read(view.service, self._run(call, self._common.retries))

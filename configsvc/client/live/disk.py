@@ -71,7 +71,8 @@ class LastGood:
     def save(self, document: Document) -> bool:
         """Keep a document in place of the one before; return whether that was possible."""
         record = {"format": FORMAT, "server": self._server, **_told(document)}
-        data = json.dumps({"sha256": _digest(record), **record}, ensure_ascii=False).encode()
+        # Escaped: a string of a server that is none of ours may have half a surrogate pair in it.
+        data = json.dumps({"sha256": _digest(record), **record}).encode()
         try:
             self._write(self.path(document.service), data)
         except OSError as error:
@@ -110,7 +111,7 @@ class LastGood:
             if not is_whole or (record["server"], record["service"]) != (self._server, service):
                 return None
             return Document(service, record["value"], record["version"], record["revision"], record["etag"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def _write(self, path: Path, data: bytes) -> None:

@@ -65,7 +65,7 @@ class EventParser:
 def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnswerInvalid("event: data that does not parse (expected: JSON)") from error
     if not isinstance(value, dict):
         raise AnswerInvalid(f"event: {type(value).__name__} (expected: an object)")

@@ -31,6 +31,15 @@ def test_a_copy_is_found_again_with_its_age(tmp_path: Path) -> None:
     assert kept.age_s == 90.0
 
 
+def test_half_a_surrogate_pair_is_kept_too(tmp_path: Path) -> None:
+    copies = LastGood(tmp_path, "server")
+    document = Document("pay/api", {"name": "\ud800"}, 0, 1, '"0"')
+    assert copies.save(document)
+    kept = copies.find("pay/api")
+    assert kept is not None
+    assert kept.document == document
+
+
 def test_a_clock_that_went_back_makes_no_copy_of_the_future(tmp_path: Path) -> None:
     now_s = 1_000_000.0
     copies = LastGood(tmp_path, "http://one", clock=lambda: now_s)

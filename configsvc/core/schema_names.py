@@ -1,4 +1,4 @@
-"""What a schema is called in the API, and which file it is."""
+"""What a schema is called in the API, and which file it is; a client sends no other name."""
 
 from __future__ import annotations
 
