@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +24,31 @@ from configsvc.core.errors import ConfigError
 _ENDINGS: dict[str, FileFormat] = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".env": "env"}
 
 
-@click.command("exec")
+class _OwnCodes(click.Command):
+    """A command whose own failures have a code that no program has: 2, say, may be the program's."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _failing():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _failing():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXEC_FAILED)
+    except ConfigError as error:
+        tell_failure(error)
+        sys.exit(EXEC_FAILED)
+
+
+@click.command("exec", cls=_OwnCodes)
 @click.argument("service")
 @click.argument("command_", metavar="-- CMD [ARG]...", nargs=-1, type=click.UNPROCESSED, required=True)
 @click.option(
@@ -60,7 +87,7 @@ _ENDINGS: dict[str, FileFormat] = {".json": "json", ".yaml": "yaml", ".yml": "ya
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="Then CMD is killed.",
+    help="Then CMD is killed; one that outlived INT or QUIT gets changes again.",
 )
 @click.option("--pass-token", is_flag=True, help="CMD gets CONFIGSVC_TOKEN too, if it is set.")
 @targeted
@@ -85,9 +112,10 @@ def command(
     other variables of this, but for CONFIGSVC_TOKEN: it needs no token to be given its configuration.
 
     FILE is replaced as a whole, mode 0600, and stays.  A version that cannot be given (two keys that come to
-    one variable) is told and not taken; so is a deletion, and a server that is away.  Signals go on to CMD,
-    and when it ends, so does this: with its exit code, or 128 and the number of the signal that ended it.
-    125 says that configsvc failed before CMD ran, 126 that CMD cannot be run, 127 that there is none.
+    one variable, more than a variable may hold) is told and not taken; so is a deletion, and a server that is
+    away.  Signals go on to CMD, and when it ends, so does this: with its exit code, or 128 and the number of
+    the signal that ended it.  125 says that configsvc failed before CMD ran, 126 that CMD cannot be run, 127
+    that there is none.
 
     \b
     Example:
@@ -109,16 +137,12 @@ def command(
         withheld=() if pass_token else (TOKEN_VARIABLE,),
     )
     logging.basicConfig(format="configsvc: %(message)s", level=logging.WARNING)
-    try:
-        given = rendering.read(target)
-        feed = Feed(target, rendering, given.revision, supervisor.tell)
-        if action != "none":
-            feed.start()
-        code = supervisor.run(given)
-        feed.close()
-    except ConfigError as error:
-        tell_failure(error)
-        code = EXEC_FAILED
+    given = rendering.read(target)
+    feed = Feed(target, rendering, given.revision, supervisor.tell)
+    if action != "none":
+        feed.start()
+    code = supervisor.run(given)
+    feed.close()
     sys.exit(code)
 
 

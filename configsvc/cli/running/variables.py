@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from configsvc.core.errors import RequestInvalid
 
 _NOT_OF_A_NAME = re.compile(r"[^A-Z0-9_]")
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+
+MAX_STRING_BYTES = (128 << 10) - 1
+"""Most that one variable may have, `NAME=value` (execve(2): MAX_ARG_STRLEN)."""
+MAX_TOTAL_BYTES = 6 << 20
+"""Most that arguments and variables may have together, however large the stack may grow (execve(2))."""
+_POINTER_BYTES = 8
+_SPARE_BYTES = 4096  # for the program's path, and the line that names its interpreter
 
 
 def variables(value: Mapping[str, object], prefix: str) -> dict[str, str]:
@@ -40,6 +48,29 @@ def variables(value: Mapping[str, object], prefix: str) -> dict[str, str]:
             )
         made[name], keys[name] = _text(key, each), key
     return made
+
+
+def check_size(command: Sequence[str], environ: Mapping[bytes, bytes]) -> None:
+    """Pass when a program can be started with these arguments and variables.
+
+    Raises:
+        RequestInvalid: A variable, or all together, are more than the system lets a program have.
+    """
+    total = sum(len(os.fsencode(each)) + 1 + _POINTER_BYTES for each in command)
+    for name, text in environ.items():
+        size = len(name) + 1 + len(text)
+        if size > MAX_STRING_BYTES:
+            raise RequestInvalid(
+                f"variable: {os.fsdecode(name)[:80]} has {size} bytes "
+                f"(expected: <= {MAX_STRING_BYTES}; --file has room for more)"
+            )
+        total += size + 1 + _POINTER_BYTES
+    most = min(os.sysconf("SC_ARG_MAX"), MAX_TOTAL_BYTES) - _SPARE_BYTES
+    if total > most:
+        raise RequestInvalid(
+            f"variables: {total} bytes with those of this process "
+            f"(expected: <= {most}; --file has room for more)"
+        )
 
 
 def as_file(made: Mapping[str, str]) -> str:

@@ -187,10 +187,13 @@ def test_a_program_gets_its_file_in_the_format_that_it_wants(
         (("exec/well", "--", "no-such-program"), 127, "is not there"),
         (("exec/well", "--", "/"), 126, "cannot be run"),
         (("exec/well", "--file", "/nowhere/it", "--", "true"), 125, "cannot be written"),
-        (("exec/well",), 2, "CMD"),
-        (("exec/well", "--on-change", "HUP", "--", "true"), 2, "expected: --file"),
-        (("exec/well", "--on-change", "NONE_SUCH", "--", "true"), 2, "no signal"),
-        (("exec/well", "--format", "env", "--", "true"), 2, "expected: --file"),
+        (("exec/big", "--", "true"), 125, "CONFIG_TEXT has 140012 bytes"),
+        (("exec/well",), 125, "CMD"),
+        (("exec/well", "--on-change", "HUP", "--", "true"), 125, "expected: --file"),
+        (("exec/well", "--on-change", "NONE_SUCH", "--", "true"), 125, "no signal"),
+        (("exec/well", "--format", "env", "--", "true"), 125, "expected: --file"),
+        (("exec/well", "--profile", "none", "--", "true"), 125, "expected: one of them"),
+        (("exec/well", "--no-such-option", "--", "true"), 125, "no-such-option"),
     ],
 )
 def test_what_cannot_be_run_has_codes_of_its_own(
@@ -198,6 +201,7 @@ def test_what_cannot_be_run_has_codes_of_its_own(
 ) -> None:
     on("put", "exec/well", stdin="a: 1\n")
     on("put", "exec/odd", stdin="a_b: 1\na: {b: 1}\n")
+    on("put", "exec/big", stdin="text: " + "x" * 140_000)
     assert on("exec", *arguments) == code
     assert told in on.err + caplog.text
 
@@ -245,8 +249,54 @@ def test_a_version_that_cannot_be_given_is_passed_over(at: At, tmp_path: Path) -
             put("exec/clash", {"n": 2, "N": 2})
             assert process.stderr is not None
             assert "version 1 is not taken" in process.stderr.readline()
-            put("exec/clash", {"n": 3})
-            wait_until(lambda: lines(tmp_path / "log") == ["1", "3"], process)
+            put("exec/clash", {"n": 3, "text": "x" * 140_000})
+            assert "version 2 is not taken: variable: CONFIG_TEXT has" in process.stderr.readline()
+            put("exec/clash", {"n": 4})
+            wait_until(lambda: lines(tmp_path / "log") == ["1", "4"], process)
+
+
+@pytest.mark.parametrize("caught", [signal.SIGINT, signal.SIGQUIT])
+def test_a_program_that_outlives_an_interruption_gets_what_came_meanwhile(
+    on: On, tmp_path: Path, caught: signal.Signals
+) -> None:
+    program = f"""
+    trap 'echo {caught.name} >> log' {caught.name.removeprefix("SIG")}
+    echo $CONFIG_N >> log
+    while :; do sleep 0.05; done
+    """
+    service = f"exec/{caught.name.lower()}"
+    with writing(on.at) as put:
+        put(service, {"n": 1})
+        run = ("exec", *on.at.options, "--grace", "1", service, "--", "sh", "-c", program)
+        with configsvc(*run, cwd=tmp_path) as process:
+            wait_until(lambda: lines(tmp_path / "log") == ["1"], process)
+            process.send_signal(caught)
+            wait_until(lambda: lines(tmp_path / "log") == ["1", caught.name], process)
+            put(service, {"n": 2})
+            wait_until(lambda: lines(tmp_path / "log") == ["1", caught.name, "2"], process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 128 + signal.SIGTERM
+
+
+def test_a_file_that_cannot_be_written_now_is_written_later(on: On, tmp_path: Path) -> None:
+    folder, aside = tmp_path / "folder", tmp_path / "aside"
+    folder.mkdir()
+    program = "trap 'cat aside/it.json folder/it.json >> log 2>&-' HUP; echo up; while :; do sleep 0.05; done"
+    with writing(on.at) as put:
+        put("exec/later", {"n": 1})
+        run = ("exec", *on.at.options, "--file", "folder/it.json", "--on-change", "HUP", "exec/later")
+        with configsvc(
+            *run, "--", "sh", "-c", program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "up\n"
+            folder.rename(aside)
+            put("exec/later", {"n": 2})
+            assert "trying again" in process.stderr.readline()
+            assert json.loads((aside / "it.json").read_text()) == {"n": 1}
+            aside.rename(folder)
+            wait_until(lambda: '  "n": 2' in lines(tmp_path / "log"), process)
 
 
 TAKES_THE_TERMINAL = """

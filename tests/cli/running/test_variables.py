@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from configsvc.cli.running.variables import as_file, variables
+from configsvc.cli.running.variables import MAX_STRING_BYTES, as_file, check_size, variables
 from configsvc.core.errors import RequestInvalid
 
 
@@ -52,3 +52,19 @@ def test_a_shell_reads_the_file_back(text: str) -> None:
     script = as_file({"A": text}) + 'printf %s "$A"'
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == text
+
+
+def test_what_the_system_lets_a_program_have_is_known() -> None:
+    def start(size: int) -> None:
+        environ = {b"A": b"x" * (size - len("A="))}
+        check_size(["true"], environ)
+        subprocess.run(["true"], env=environ, check=True)
+
+    start(MAX_STRING_BYTES)
+    with pytest.raises(RequestInvalid, match=r"A has \d+ bytes"):
+        start(MAX_STRING_BYTES + 1)
+
+
+def test_variables_that_are_too_much_together_are_refused() -> None:
+    with pytest.raises(RequestInvalid, match="--file has room for more"):
+        check_size(["true"], {str(number).encode(): b"x" * 100_000 for number in range(70)})
