@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +50,9 @@ def command(target: Target, service: str, text_format: Format, message: str | No
     """Edit the document of SERVICE in $VISUAL or $EDITOR; a service that does not exist is created.
 
     What the gate finds is shown above the text, and the editor opens again until the text is taken; so it
-    does when somebody else was faster, with what they changed.  Leaving the text as it is ends it.  A text
-    that is not saved stays in a file, whose name is told.
+    does when somebody else was faster, with what they changed: to replace that, change the text or remove
+    the lines about it.  Leaving the file as it is ends it.  A text that is not saved stays in a file, whose
+    name is told.
 
     \b
     Example:
@@ -99,13 +102,14 @@ class _Session:
         self.path = self._folder / f"{service.replace('/', '-')}.{self._format}"
         self._shown = ""
         self._is_refused = False
+        self._is_overtaken = False
 
     @property
     def is_worth_keeping(self) -> bool:
         """Whether there is a text in the file that is nowhere else."""
         if not self.path.exists():
             return False
-        return self._is_refused or self.path.read_bytes() != self._shown.encode()
+        return self._is_refused or self._is_touched()
 
     def run(self) -> Written | DryRun | None:
         """Return what came of it; None when nothing was changed.
@@ -118,11 +122,12 @@ class _Session:
         notes, problem = self._first_notes(text), ""
         while True:
             before, text = text, self._edited(notes, text)
-            if text == before:
+            # Who removes what is told of another's change has seen it, and wants the text as it is.
+            if text == before and not (self._is_overtaken and self._is_touched()):
                 if not problem:
                     return None
                 raise RequestInvalid(f"edit: left as it was ({problem})")
-            self._is_refused = True
+            self._is_refused, self._is_overtaken = True, False
             try:
                 return self._save(text)
             except (DocumentInvalid, SchemaViolated) as error:
@@ -152,16 +157,21 @@ class _Session:
         self._shown = head + text
         self.path.write_text(self._shown, encoding="utf-8")
         self.path.chmod(0o600)
+        expected = "(expected: VISUAL or EDITOR that works)"
         try:
-            click.edit(filename=str(self.path))
+            with _interrupts_left_to_the_editor():
+                click.edit(filename=str(self.path))
         except click.ClickException as error:
-            raise RequestInvalid(
-                f"editor: {error.format_message()} (expected: VISUAL or EDITOR that works)"
-            ) from error
+            raise RequestInvalid(f"editor: {error.format_message()} {expected}") from error
+        except ValueError as error:  # quotes that do not close
+            raise RequestInvalid(f"editor: {error} {expected}") from error
         lines = read_text(str(self.path)).splitlines(keepends=True)
         while lines and lines[0].startswith(MARK.rstrip()):
             del lines[0]
         return "".join(lines)
+
+    def _is_touched(self) -> bool:
+        return self.path.read_bytes() != self._shown.encode()
 
     def _save(self, text: str) -> Written | DryRun:
         return self._target.put(
@@ -174,13 +184,30 @@ class _Session:
         )
 
     def _overtaken(self, error: PreconditionFailed) -> list[_Note]:
-        self._found = self._read()
+        self._found, self._is_overtaken = self._read(), True
+        wanted = "change the text or remove these lines to"
         if self._found is None:
-            return [_Note(f"{self._service} was deleted meanwhile; saving creates it again")]
-        notes = [_Note(f"{self._service} is at version {self._found.version} now; saving replaces that")]
+            return [_Note(f"{self._service} was deleted meanwhile; {wanted} create it again")]
+        notes = [_Note(f"{self._service} is at version {self._found.version} now; {wanted} replace that")]
         for detail in error.details:
             notes += [_Note(printable(line)) for line in str(detail.get("diff", "")).splitlines()]
         return notes
+
+
+@contextlib.contextmanager
+def _interrupts_left_to_the_editor() -> Iterator[None]:
+    """Go on at Ctrl-C, which the terminal tells the editor too: to it, that may be a key as any other."""
+
+    def pass_over(*_: object) -> None:
+        """Do nothing; what is ignored, not caught, would be so for the editor as well."""
+
+    caught = [each for each in (signal.SIGINT, signal.SIGQUIT) if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, pass_over) for each in caught}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _note(pointer: str, message: str, line: object, column: object) -> _Note:

@@ -30,11 +30,11 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Editor:
         shown.mkdir()
         program = tmp_path / "editor.py"
         program.write_text(
-            "import pathlib, subprocess, sys\n"
+            "import pathlib, re, subprocess, sys\n"
             f"shown = pathlib.Path({str(shown)!r}); steps = {list(steps)!r}\n"
             "path = pathlib.Path(sys.argv[1]); text = path.read_text()\n"
             "number = len(list(shown.iterdir())); (shown / str(number)).write_text(text)\n"
-            "scope = {'path': path, 'text': text, 'sys': sys, 'subprocess': subprocess}\n"
+            "scope = {'path': path, 'text': text, 'sys': sys, 'subprocess': subprocess, 're': re}\n"
             "exec(steps[number], scope); path.write_text(scope['text'])\n"
         )
         monkeypatch.setenv("VISUAL", shlex.join([sys.executable, str(program)]))
@@ -128,8 +128,54 @@ def test_who_was_overtaken_sees_by_what_and_edits_on(on: On, editor: Editor) -> 
     )
     assert on("edit", "edit/race") == 0
     again = (shown / "1").read_text()
-    assert "# configsvc: edit/race is at version 1 now; saving replaces that\n" in again
+    assert (
+        "# configsvc: edit/race is at version 1 now; change the text or remove these lines to replace"
+        in again
+    )
     assert "# configsvc: +m: 2\n" in again
     assert again.endswith("n: 9\nm: 1\n")
     on("get", "edit/race")
     assert on.out == "n: 9\nm: 2\n"
+
+
+def test_who_was_overtaken_and_removes_what_is_told_of_it_wins(
+    on: On, editor: Editor, tmp_path: Path
+) -> None:
+    on("put", "edit/wins", stdin="n: 1\n")
+    other = [sys.executable, "-m", "configsvc.cli", "patch", "edit/wins", *on.at.options, '{"n": 2}']
+    editor(
+        f"subprocess.run({other!r}, check=True); text = 'n: 9\\n'",
+        "text = re.sub('(?m)^# configsvc: .*\\n', '', text)",
+    )
+    assert on("edit", "edit/wins") == 0
+    on("get", "edit/wins")
+    assert on.out == "n: 9\n"
+    assert left(tmp_path) == []
+
+
+def test_who_was_overtaken_and_leaves_it_at_that_overwrites_nothing(on: On, editor: Editor) -> None:
+    on("put", "edit/loses", stdin="n: 1\n")
+    other = [sys.executable, "-m", "configsvc.cli", "patch", "edit/loses", *on.at.options, '{"n": 2}']
+    editor(f"subprocess.run({other!r}, check=True); text = 'n: 9\\n'", "pass")
+    assert on("edit", "edit/loses") == 2
+    assert kept(on).read_text().endswith("n: 9\n")
+    on("get", "edit/loses")
+    assert on.out == "n: 2\n"
+
+
+def test_an_interrupt_in_the_editor_is_the_editors(on: On, editor: Editor) -> None:
+    on("put", "edit/keys", stdin="n: 1\n")
+    editor(
+        "import os, signal; signal.signal(signal.SIGINT, lambda *_: print('caught'))\n"
+        "os.kill(os.getppid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGINT); text = 'n: 2\\n'"
+    )
+    assert on("edit", "edit/keys") == 0
+    on("get", "edit/keys")
+    assert on.out == "n: 2\n"
+
+
+def test_an_editor_with_quotes_that_do_not_close_is_told(on: On, monkeypatch: pytest.MonkeyPatch) -> None:
+    on("put", "edit/quotes", stdin="n: 1\n")
+    monkeypatch.setenv("VISUAL", "vi '")
+    assert on("edit", "edit/quotes") == 2
+    assert "expected: VISUAL or EDITOR that works" in on.err
