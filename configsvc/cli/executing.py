@@ -17,6 +17,7 @@ from configsvc.cli.options import targeted
 from configsvc.cli.running.feed import Feed
 from configsvc.cli.running.rendering import FileFormat, Rendering
 from configsvc.cli.running.supervisor import OnChange, Supervisor
+from configsvc.cli.running.variables import is_name
 from configsvc.cli.target.choosing import TOKEN_VARIABLE
 from configsvc.cli.target.protocol import Target
 from configsvc.core.errors import ConfigError
@@ -123,6 +124,10 @@ def command(
       configsvc exec --file api.json --on-change HUP payments/api -- cat api.json
     """
     rendering = Rendering(service, prefix, file, file_format or (_ENDINGS.get(file.suffix) if file else None))
+    if prefix and not is_name(prefix):
+        raise click.BadParameter(
+            f"{prefix[:40]!a} (expected: A-Z, 0-9 and _, and no digit first)", param_hint="--prefix"
+        )
     action = _action(on_change)
     if isinstance(action, signal.Signals) and file is None:
         raise click.BadParameter("a signal changes no variable (expected: --file)", param_hint="--on-change")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 import click
@@ -54,24 +55,36 @@ def exit_code(error: errors.ConfigError) -> int:
 
 def tell_failure(error: errors.ConfigError) -> None:
     """Print why a command failed: one line, and one for each finding that it does not name itself."""
-    click.echo(f"configsvc: {error.message}", err=True)
     told = list(finding_lines(error))
-    for line in told[:MAX_TOLD]:
-        click.echo(f"  {line}", err=True)
+    lines = [printable(error.message), *(f"  {line}" for line in told[:MAX_TOLD])]
     if len(told) > MAX_TOLD:
-        click.echo(f"  and {len(told) - MAX_TOLD} more", err=True)
+        lines.append(f"  and {len(told) - MAX_TOLD} more")
+    _say(lines)
+
+
+def tell_system_failure(error: OSError) -> None:
+    """Print what the system refused: to write standard output to a full disk, say."""
+    where = printable(str(error.filename or "input or output"))
+    _say([f"{where}: {error.strerror or type(error).__name__}"])
+
+
+def _say(lines: list[str]) -> None:
+    with contextlib.suppress(OSError):  # the exit code says it too
+        click.echo("configsvc: " + "\n".join(lines), err=True)
 
 
 def finding_lines(error: errors.ConfigError) -> Iterator[str]:
     """Yield a line for each finding in an error's details that its message lacks: place, pointer, message."""
     for detail in error.details:
         message = detail.get("message")
-        if isinstance(message, str) and message not in error.message:
+        service = str(detail.get("service") or "")
+        if isinstance(message, str) and not (message in error.message and service in error.message):
             yield printable(": ".join(part for part in (*_places(detail), message) if part))
 
 
 def _places(detail: Mapping[str, object]) -> Iterator[str]:
-    path, line, column = (detail.get(name) for name in ("path", "line", "column"))
+    line, column, path = (detail.get(name) for name in ("line", "column", "path"))
+    path = path or detail.get("service")
     if line:
         yield f"{path}:{line}:{column}" if path else f"{line}:{column}"
     elif path:

@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from configsvc import __version__
-from configsvc.cli.failing import MEANINGS, exit_code, tell_failure
+from configsvc.cli.failing import MEANINGS, exit_code, tell_failure, tell_system_failure
 from configsvc.core import errors
 
 TRACEBACK_VARIABLE = "CONFIGSVC_TRACEBACK"
@@ -116,6 +116,11 @@ def run() -> int:
         return exit_code(error)
     except SystemExit as exit_:  # click's own way to end
         return exit_.code if isinstance(exit_.code, int) else 0
+    except OSError as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        tell_system_failure(error)
+        return 1
     except Exception as error:  # the edge of the process
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
@@ -126,8 +131,19 @@ def run() -> int:
         return 1
 
 
+def fill_closed_streams() -> None:
+    """Open what this process was started without, so that no file or connection takes its number."""
+    if sys.stdin is None:
+        sys.stdin = open(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115
+
+
 def main() -> NoReturn:
     """Run the command line and exit."""
+    fill_closed_streams()
     code = run()
     # What a command acknowledged is on disk by now; no thread that hangs may hold up the end.
     end = threading.Timer(EXIT_GRACE_S, os._exit, [code])

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from configsvc.access.credentials import make_token, token_hash
-from configsvc.cli.options import opened, target_options
+from configsvc.cli.options import TEXT, opened, target_options
 from configsvc.cli.target.choosing import Where
 from configsvc.cli.target.protocol import Target
 from configsvc.cli.target.url import UrlTarget
@@ -48,14 +48,24 @@ def _expires(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @command.command("create")
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @click.option("--role", type=click.Choice(list(ROLES)), required=True, help="What it may do there.")
 @click.option(
-    "--path", "paths", multiple=True, required=True, help="Path pattern: payments/**, '**'; may be repeated."
+    "--path",
+    "paths",
+    type=TEXT,
+    multiple=True,
+    required=True,
+    metavar="TEXT",
+    help="Path pattern: payments/**, '**'; may be repeated.",
 )
-@click.option("--description", default="", help="What or who it is.")
-@click.option("--email", default="", help="Address that git's history gives its commits.")
-@click.option("--unix-user", default="", help="User of the server's machine who acts as it.")
+@click.option("--description", type=TEXT, metavar="TEXT", default="", help="What or who it is.")
+@click.option(
+    "--email", type=TEXT, metavar="TEXT", default="", help="Address that git's history gives its commits."
+)
+@click.option(
+    "--unix-user", type=TEXT, metavar="TEXT", default="", help="User of the server's machine who acts as it."
+)
 @_expires
 @target_options
 def create(
@@ -89,7 +99,7 @@ def create(
 
 
 @command.command("rotate")
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @click.option(
     "--overlap",
     type=click.FloatRange(0, 365),
@@ -116,8 +126,10 @@ def rotate(name: str, overlap: float, expires: float | None, where: Where) -> No
 
 
 @command.command("revoke")
-@click.argument("name")
-@click.option("--token", "token_id", default="", metavar="ID", help="Only the token with this id, as listed.")
+@click.argument("name", type=TEXT)
+@click.option(
+    "--token", "token_id", type=TEXT, default="", metavar="ID", help="Only the token with this id, as listed."
+)
 @target_options
 def revoke(name: str, token_id: str, where: Where) -> None:
     """Remove the principal NAME, or one of its tokens; it is refused from the next request on.

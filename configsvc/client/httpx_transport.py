@@ -14,8 +14,21 @@ from configsvc.client.messages import Answer, Request
 from configsvc.client.transport import Timeouts
 
 
+def is_url(text: str) -> bool:
+    """Return whether requests can be sent to `text`; what a host may be called, httpx knows."""
+    try:
+        return bool(httpx.URL(text).host)
+    except (httpx.InvalidURL, ValueError):  # UnicodeError, of IDNA
+        return False
+
+
 class HttpxTransport:
-    """Keeps connections open between requests."""
+    """Keeps connections open between requests.
+
+    Raises:
+        ValueError, ImportError: A proxy that the environment names cannot be used.
+        OSError: Nor can the certificates.
+    """
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -60,7 +73,10 @@ class HttpxTransport:
         self._client.close()
 
     def _made(self) -> httpx.Client:
-        return httpx.Client(timeout=_timeout(self._timeouts), verify=self._tls)
+        try:
+            return httpx.Client(timeout=_timeout(self._timeouts), verify=self._tls)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"proxy: {error}") from error
 
 
 class HttpxStream:

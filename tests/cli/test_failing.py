@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from configsvc.app import create_app
 from configsvc.assembly import open_door, open_instance
 from configsvc.cli import main
+from configsvc.cli.failing import tell_failure
+from configsvc.core.errors import ConfigError
 from configsvc.settings import Settings
 from tests.cli.conftest import Called
 from tests.edge.running import running
@@ -93,6 +96,11 @@ def test_who_may_not_do_it_is_told_so_and_a_token_in_a_file_lets_in(call: Called
         ("export", "out", "--prefix", "x" * 5000),
         ("watch", "--prefix", "\udc80"),
         ("get", "\udc80"),
+        ("token", "create", "\udc80", "--role", "admin", "--path", "**"),
+        ("token", "create", "a", "--role", "admin", "--path", "\udc80"),
+        ("token", "create", "a", "--role", "admin", "--path", "**", "--description", "\udc80"),
+        ("token", "rotate", "\udc80"),
+        ("token", "revoke", "a", "--token", "\udc80"),
     ],
 )
 def test_text_that_cannot_be_sent_is_told(call: Called, arguments: tuple[str, ...]) -> None:
@@ -136,3 +144,110 @@ def test_without_its_library_the_program_says_what_to_install() -> None:
     done = run_without(("click",), "get", "a")
     assert done.returncode == 1
     assert done.stderr == "configsvc: click is not installed (expected: `pip install 'configsvc[cli]'`)\n"
+
+
+SECRET = "pass-word"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://u:{SECRET}@h:badport",
+        f"u:{SECRET}@h",
+        f"http://h/?token={SECRET}",
+        f"http://h/#{SECRET}",
+        "http://a\tb",
+        "http://a b",
+        "http://a\\b",
+        "http://xn--/",
+        "http://ü..x/",
+        "http://h:0",
+        ",",
+    ],
+)
+def test_a_url_that_is_none_is_told_without_what_may_be_secret(call: Called, url: str) -> None:
+    assert call("get", "a", "--url", url) == 2
+    assert call.err.startswith("configsvc: url: ")
+    assert SECRET not in call.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("HTTP_PROXY", f"http://u:{SECRET}@h:badport"),
+        ("HTTP_PROXY", f"nonsense://u:{SECRET}@h"),
+        ("SSL_CERT_FILE", "/nowhere"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_what_the_environment_says_wrong_of_the_network_is_told(
+    call: Called, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    assert call("get", "a", "--url", "http://127.0.0.1:1") == 2
+    assert name in call.err
+    assert SECRET not in call.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("get", "--output", "json"), 1), (("export", "-"), 2), (("--help",), 1)]
+)
+def test_output_that_cannot_be_written_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    done = run_to("/dev/full", tmp_path, *arguments)
+    assert done.returncode == code
+    assert done.stderr.startswith("configsvc: ")
+    assert "No space left on device" in done.stderr
+    assert "our mistake" not in done.stderr
+
+
+def run_to(out: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with open_instance(Settings(repo=folder / "repo")):
+        pass
+    with open(out, "w") as stream:
+        return subprocess.run(
+            [sys.executable, "-m", "configsvc.cli", *arguments],
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+            env=os.environ | {"CONFIGSVC_REPO": str(folder / "repo")},
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_without_its_streams_writes_to_nothing_else(tmp_path: Path, closed: str) -> None:
+    with open_instance(Settings(repo=tmp_path / "repo")):
+        pass
+    (tmp_path / "a.yaml").write_text("n: 1\n")
+    program = f'"{sys.executable}" -m configsvc.cli "$@" {closed}'
+    for arguments in (("put", "a", tmp_path / "a.yaml"), ("export", "-"), ("log",)):
+        done = subprocess.run(
+            ["sh", "-c", program, "sh", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+            env=os.environ | {"CONFIGSVC_REPO": str(tmp_path / "repo")},
+        )
+        assert done.returncode == 0, done.stderr
+    assert call_git(tmp_path / "repo", "show", "HEAD:a.yaml") == "n: 1\n"
+
+
+def call_git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_a_message_controls_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_failure(ConfigError("a\x1b]0;title\x07b"))
+    assert capsys.readouterr().err == "configsvc: a?]0;title?b\n"
+
+
+def test_a_token_file_that_is_a_pipe_is_not_waited_for(call: Called, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token", 0o600)
+    assert call("get", "a", "--url", "http://127.0.0.1:1", "--token-file", tmp_path / "token") == 2
+    assert "is no file" in call.err

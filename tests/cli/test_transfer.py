@@ -98,6 +98,14 @@ def test_many_documents_are_several_commits_and_a_refusal_says_what_was_taken(
     assert on("get", "held/many2") == 3
 
 
+@pytest.mark.slow
+def test_a_document_that_is_refused_is_named(on: On, tmp_path: Path) -> None:
+    files = {"named/a.yaml": "n: 1\n", "named/b.yaml": "n: [\n", "named/c.yaml": "n: 1\n"}
+    assert on("import", write(tmp_path / "in", files)) == 2
+    assert "named/b:2:1: " in on.err
+    assert on("get", "named/a") == 3
+
+
 def test_an_export_goes_over_nothing_unasked(tmp_path: Path) -> None:
     write(tmp_path / "out", {"x.txt": "mine"})
     (tmp_path / "out.tar").write_text("mine")

@@ -38,7 +38,7 @@ def variables(value: Mapping[str, object], prefix: str) -> dict[str, str]:
     for path, each in _leaves(value, ()):
         key = ".".join(path)
         name = prefix + _NOT_OF_A_NAME.sub("_", "_".join(path).upper())
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise RequestInvalid(
                 f"key: {key[:80]!a} is no name of a variable (expected: --prefix with a letter)"
             )
@@ -48,6 +48,11 @@ def variables(value: Mapping[str, object], prefix: str) -> dict[str, str]:
             )
         made[name], keys[name] = _text(key, each), key
     return made
+
+
+def is_name(text: str) -> bool:
+    """Return whether a variable may be called `text`."""
+    return _NAME.fullmatch(text) is not None
 
 
 def check_size(command: Sequence[str], environ: Mapping[bytes, bytes]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from configsvc.cli.target.profiles import Profile, find_profile, profiles_path
 from configsvc.cli.target.protocol import Target
 from configsvc.cli.target.tokens import check_token, read_token_file
-from configsvc.cli.target.url import UrlTarget
+from configsvc.cli.target.url import is_base_url, open_url
 from configsvc.core.errors import SettingInvalid
 
 TOKEN_VARIABLE = "CONFIGSVC_TOKEN"  # noqa: S105 - its name
@@ -66,7 +66,7 @@ def open_target(where: Where, environ: Mapping[str, str], *, or_default: bool = 
 
 def _profile_target(profile: Profile, where: Where, environ: Mapping[str, str]) -> Target:
     if profile.repo is not None:
-        return _path_target(str(Path(profile.repo).expanduser()), where, environ)
+        return _path_target(str(profile.repo), where, environ)
     assert profile.url is not None
     return _url_target(profile.url, where.token_file or profile.token_file, {})
 
@@ -77,7 +77,7 @@ def _url_target(text: str, token_file: Path | None, environ: Mapping[str, str]) 
         token = read_token_file(token_file)
     elif token is not None:
         check_token(token, TOKEN_VARIABLE)
-    return UrlTarget([_parse_url(part.strip()) for part in text.split(",")], token)
+    return open_url([_parse_url(part.strip()) for part in text.split(",")], token)
 
 
 def _path_target(repo: str | None, where: Where, environ: Mapping[str, str]) -> Target:
@@ -104,13 +104,16 @@ def _named_file(environ: Mapping[str, str]) -> Path | None:
 
 def _parse_url(text: str) -> str:
     expected = "(expected: http://HOST[:PORT] or https://HOST[:PORT])"
+    # None of it is shown: wherever these stand, what is beside them may be secret.
+    if "@" in text:
+        raise SettingInvalid("url: has a name or password in it (expected: a token, by CONFIGSVC_TOKEN_FILE)")
+    if "?" in text or "#" in text:
+        raise SettingInvalid(f"url: has a query or a fragment {expected}")
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         raise SettingInvalid(f"url: {text[:80]!a} {expected}") from None
-    if parts.username is not None or parts.password is not None:
-        raise SettingInvalid("url: has a name or password in it (expected: a token, by CONFIGSVC_TOKEN_FILE)")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not host or port == 0 or not is_base_url(text):
         raise SettingInvalid(f"url: {text[:80]!a} {expected}")
     return text

@@ -39,7 +39,7 @@ from configsvc.client import (
     Verdict,
     Written,
 )
-from configsvc.core.errors import RepositoryLocked, RequestInvalid
+from configsvc.core.errors import DocumentInvalid, RepositoryLocked, RequestInvalid
 from configsvc.core.names import Format as DocumentFormat
 from configsvc.core.names import parse_service
 from configsvc.core.tags import parse_precondition
@@ -276,7 +276,13 @@ class PathTarget:
         return snapshot, self._config.find_entry_at(snapshot, service, find_revision(snapshot, at))
 
     def _put(self, new: NewDocument) -> PutDocument:
-        document = self._config.read_document(new.text.encode(), DocumentFormat(new.format))
+        try:
+            document = self._config.read_document(new.text.encode(), DocumentFormat(new.format))
+        except DocumentInvalid as error:
+            # As a server says which one it was.
+            found = error.details or ({"message": error.message},)
+            error.details = tuple({**each, "service": new.service} for each in found)
+            raise
         return PutDocument(new.service, document)
 
     def _written(

@@ -24,23 +24,31 @@ class Profile:
     """
 
     url: str | None = None
-    repo: str | None = None
+    repo: Path | None = None
     token_file: Path | None = None
 
 
-def profiles_path(environ: Mapping[str, str]) -> Path:
-    """Return where the file of profiles is, if there is one."""
+def profiles_path(environ: Mapping[str, str]) -> Path | None:
+    """Return where the file of profiles is, if there is one; None for a user who has no home."""
     folder = environ.get("XDG_CONFIG_HOME", "")
-    base = Path(folder) if folder.startswith("/") else Path.home() / ".config"
-    return base / "configsvc.toml"
+    if folder.startswith("/"):
+        return Path(folder) / "configsvc.toml"
+    try:
+        return Path.home() / ".config" / "configsvc.toml"
+    except RuntimeError:  # a user id that no account has, as in containers, and no HOME
+        return None
 
 
-def find_profile(name: str | None, path: Path) -> Profile | None:
+def find_profile(name: str | None, path: Path | None) -> Profile | None:
     """Return the profile `name`; without a name the one that the file's `default` names, if any.
 
     Raises:
         SettingInvalid: There is none of that name, or the file is wrong.
     """
+    if path is None:
+        if name is None:
+            return None
+        raise SettingInvalid(f"profile: {name!r} is not there (expected: HOME or XDG_CONFIG_HOME)")
     document = _read(path)
     if document is None:
         if name is None:
@@ -69,10 +77,15 @@ def _profile(table: object, where: str) -> Profile:
         raise SettingInvalid(f"{where}: {unknown[0]!r} (expected: {', '.join(_KEYS)})")
     if ("url" in table) is ("repo" in table):
         raise SettingInvalid(f"{where}: url and repo (expected: one of them)")
-    token_file = table.get("token_file")
-    return Profile(
-        table.get("url"), table.get("repo"), None if token_file is None else Path(token_file).expanduser()
-    )
+    repo, token_file = (_expanded(table.get(key), f"{where}: {key}") for key in ("repo", "token_file"))
+    return Profile(table.get("url"), repo, token_file)
+
+
+def _expanded(text: str | None, where: str) -> Path | None:
+    try:
+        return None if text is None else Path(text).expanduser()
+    except RuntimeError as error:
+        raise SettingInvalid(f"{where}: {text!r} names no home folder (expected: one)") from error
 
 
 def _read(path: Path) -> dict[str, object] | None:

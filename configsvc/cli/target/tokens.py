@@ -23,7 +23,8 @@ def read_token_file(path: Path) -> str:
             message never shows what is in it.
     """
     try:
-        with path.open("rb") as stream:
+        # A pipe is not waited for.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             _check(path, os.fstat(stream.fileno()))
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:

@@ -11,7 +11,8 @@ from configsvc.cli.target.following import Following
 from configsvc.cli.target.protocol import Change, LogAsk, LogEntry, NewDocument
 from configsvc.client import Client, Commit, Committed, ConfigItem, DryRun, MetaWritten, Page, Version
 from configsvc.client.calls import Call
-from configsvc.core.errors import RequestInvalid, Unavailable
+from configsvc.client.httpx_transport import is_url
+from configsvc.core.errors import RequestInvalid, SettingInvalid, Unavailable
 from configsvc.core.names import parse_service
 
 T = TypeVar("T")
@@ -20,6 +21,35 @@ PAGE = 1000
 """Items asked for at a time: the most that a server gives."""
 LIST_TRIES = 3
 """How often a list is begun anew because it changed while it was read."""
+
+
+def open_url(urls: Sequence[str], token: str | None) -> UrlTarget:
+    """Return servers as a target.
+
+    Args:
+        urls: Base URLs, best first.
+
+    Raises:
+        SettingInvalid: What the environment says of proxies or certificates cannot be used; the
+            message never shows it, since a proxy's URL may have a password in it.
+    """
+    try:
+        return UrlTarget(urls, token)
+    except OSError as error:  # SSLError is one
+        raise SettingInvalid(
+            f"SSL_CERT_FILE, SSL_CERT_DIR: cannot be used: {error.strerror or type(error).__name__} "
+            "(expected: certificates in PEM)"
+        ) from error
+    except (ValueError, ImportError) as error:
+        raise SettingInvalid(
+            "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: cannot be used "
+            "(expected: http://HOST:PORT; socks5:// takes `pip install 'httpx[socks]'`)"
+        ) from error
+
+
+def is_base_url(text: str) -> bool:
+    """Return whether requests can be sent below `text`."""
+    return is_url(text) and text.isprintable() and not set(text) & set(" \\")
 
 
 class UrlTarget(Client):

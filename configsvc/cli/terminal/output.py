@@ -20,6 +20,7 @@ def show(value: object, output: str) -> None:
 
 def show_rows(rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns as wide as their widest cell."""
+    rows = [[printable(text) for text in row] for row in rows]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))] if rows else []
     for row in rows:
         padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))

@@ -111,6 +111,7 @@ def _files_of_archive(path: str) -> Iterator[tuple[str, bytes]]:
     try:
         with _opened(path) as stream, tarfile.open(fileobj=_Bounded(_unpacked(stream)), mode="r|") as archive:
             for member in archive:
+                archive.members.clear()  # type: ignore[attr-defined]  # it keeps all, and there may be a million
                 name = member.name.removeprefix("./")
                 if not _is_wanted(name):
                     continue

@@ -167,3 +167,22 @@ def test_a_repository_that_a_server_holds_is_read_and_not_written(tmp_path: Path
                 target.put("a", text="{}", text_format="json")
         finally:
             target.close()
+
+
+def test_a_user_without_a_home_has_no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", refuse)
+    assert place(Where(url=A), {}) == A
+    with pytest.raises(SettingInvalid, match="none is named"):
+        place(Where(), {})
+    with pytest.raises(SettingInvalid, match="expected: HOME or XDG_CONFIG_HOME"):
+        place(Where(profile="usual"), {})
+
+
+@pytest.mark.parametrize("line", ['url = "http://h"\ntoken_file = "~none-such/t"', 'repo = "~none-such/r"'])
+def test_a_home_that_is_nobodys_is_told(environ: dict[str, str], line: str) -> None:
+    Path(environ["XDG_CONFIG_HOME"], "configsvc.toml").write_text(f"[profiles.x]\n{line}\n")
+    with pytest.raises(SettingInvalid, match="names no home folder"):
+        place(Where(profile="x"), environ)
