@@ -19,8 +19,9 @@ from configsvc.cli.transfer.destinations import open_destination
 def command(target: Target, destination: str, prefix: str, overwrite: bool, dry_run: bool) -> None:
     """Write documents as they are stored to a folder, an archive (.tar, .tar.gz, .tgz); - is tar on stdout.
 
-    All are of one revision.  Versions, schemas, principals and whether a service is enabled are not exported:
-    `git clone` has all of that.
+    All are of one revision.  With --overwrite a document replaces the file of its service, and all other
+    files stay, those of deleted services too.  Versions, schemas, principals and whether a service is enabled
+    are not exported: `git clone` has all of that.
 
     \b
     Example:

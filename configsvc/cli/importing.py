@@ -56,7 +56,7 @@ def command(target: Target, source: str, strip: int, message: str | None, dry_ru
             changed += len(made.versions)
             done += len(batch)
             _tell(made)
-    except ConfigError:
+    except (ConfigError, KeyboardInterrupt):
         if done:
             click.echo(f"configsvc: {done} of {len(documents)} documents were taken before that", err=True)
         raise

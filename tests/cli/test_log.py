@@ -40,6 +40,7 @@ def test_json_has_all_of_it(call: Called, repo: Path) -> None:
     assert entry["commit_id"] == git(repo, "rev-parse", "main")
     assert entry["committer"]["name"] == "configsvc"
     assert entry["message"].startswith("Begin nginx")
+    assert not entry["message"].endswith("\n")
 
 
 @pytest.mark.parametrize(

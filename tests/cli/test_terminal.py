@@ -50,6 +50,7 @@ def at_terminal(*arguments: object, **environ: str) -> str:
 def test_differences_and_the_log_are_coloured_and_paged_at_a_terminal(repo: Path, tmp_path: Path) -> None:
     assert "\x1b[31m-n: 1\x1b[0m" in at_terminal("diff", "a", "--repo", repo)
     assert "\x1b[" not in at_terminal("diff", "a", "--repo", repo, NO_COLOR="1")
+    assert "\x1b[" not in at_terminal("diff", "a", "--repo", repo, TERM="dumb")
     assert "\x1b[33m" in at_terminal("log", "--repo", repo)
     at_terminal("log", "--repo", repo, PAGER=f"tee {tmp_path}/paged")
     assert len((tmp_path / "paged").read_text().splitlines()) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,24 @@ def test_a_document_that_is_refused_is_named(on: On, tmp_path: Path) -> None:
     assert on("get", "named/a") == 3
 
 
+@pytest.mark.slow
+def test_an_import_that_is_interrupted_says_what_was_taken(
+    on: On, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(items: Iterable[object], *_: object) -> Iterator[object]:
+        yield next(iter(items))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "MAX_COMMIT_DOCUMENTS", 1)
+    source = write(tmp_path / "in", {"half/a.yaml": "n: 1\n", "half/b.yaml": "n: 1\n"})
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "with_progress", interrupted)
+        assert on("import", source) == 1
+    assert "1 of 2 documents were taken before that" in on.err
+    assert on("import", source) == 0
+    assert on.out == "half/b version 0\n"
+
+
 def test_an_export_goes_over_nothing_unasked(tmp_path: Path) -> None:
     write(tmp_path / "out", {"x.txt": "mine"})
     (tmp_path / "out.tar").write_text("mine")
@@ -124,6 +143,14 @@ def test_a_name_that_a_server_makes_up_becomes_no_path(tmp_path: Path, service: 
     with open_destination(str(tmp_path / "out"), overwrite=False) as out, pytest.raises(NameInvalid):
         out.add(document, "2026-01-01T00:00:00Z")
     assert read(tmp_path) == {}
+
+
+def test_a_service_whose_format_changed_has_one_file_after_the_next_export(tmp_path: Path) -> None:
+    for format_, text in (("yaml", "n: 1\n"), ("json", "{}")):
+        with open_destination(str(tmp_path), overwrite=True) as out:
+            out.add(DocumentText("a/x", text, format_, 0, 1, ""), "2026-01-01T00:00:00Z")
+    assert read(tmp_path) == {"a/x.json": "{}"}
+    assert [each.text for each in read_source(str(tmp_path))] == ["{}"]
 
 
 def test_an_export_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:

@@ -151,7 +151,9 @@ class UrlTarget(Client):
             pages = self.pages(lambda cursor: self.list_commits(limit=PAGE, cursor=cursor))
         for page in pages:
             for each in page.items:
-                yield LogEntry(each.revision, each.commit_id, each.committed_at, each.author, each.message)
+                yield LogEntry(
+                    each.revision, each.commit_id, each.committed_at, each.author, each.message.rstrip("\n")
+                )
 
     def pages(self, ask: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
         """Yield all pages of a list, each asked for by the cursor to it."""

@@ -12,8 +12,9 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def is_coloured() -> bool:
-    """Return whether colour is wanted: a terminal, and no NO_COLOR (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    """Return whether colour is wanted: a terminal that has it, and no NO_COLOR (https://no-color.org)."""
+    is_able = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return is_able and not os.environ.get("NO_COLOR")
 
 
 def page(lines: Iterable[str]) -> None:

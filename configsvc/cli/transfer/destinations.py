@@ -114,6 +114,11 @@ class _Folder:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+        # A service has one file, in whichever format it was when the folder was written before.
+        for ending in Format:
+            other = self._root / document_path(document.service, ending)
+            if other != path and (other.is_file() or other.is_symlink()):
+                other.unlink()
 
 
 def path_of(document: DocumentText) -> str:
