@@ -73,6 +73,14 @@ class Exchange:
         """Refuse all further calls."""
         self._is_closed = True
 
+    def use_token(self, token: str) -> None:
+        """Send another token from the next request on.
+
+        Raises:
+            ValueError: No token looks so; it is not shown.
+        """
+        self._auth = _credential(token)
+
     def forget_writes(self) -> None:
         """Read older states too: the history that was written to is no more."""
         self._min_revision = 0

@@ -12,6 +12,8 @@ from configsvc.core.errors import ConfigError, NotFound, RequestInvalid, Unavail
 
 AGAIN_S = 1.0
 """Pause before a version that could not be read is asked for again, in seconds."""
+FOLLOW_AGAIN_S = 30.0
+"""Pause before a service is followed again after it was refused, in seconds: rights come and go."""
 
 _log = logging.getLogger("configsvc.exec")
 
@@ -43,20 +45,29 @@ class Feed:
         self._closed.set()
 
     def _run(self) -> None:
-        try:
-            for change in self._target.watch([self._rendering.service], since=self._since):
-                if self._closed.is_set():
-                    return
-                if change.services[0].deleted:
-                    _log.warning("%s was deleted; the program keeps what it has", self._rendering.service)
-                else:
-                    self._tell(change.services[0].version)
-        except ConfigError as error:
-            if not self._closed.is_set():
-                _log.warning("%s is not followed any more: %s", self._rendering.service, error.message)
-        except Exception as error:  # noqa: BLE001 - the edge of a thread
-            if not self._closed.is_set():
-                _log.error("%s is not followed any more: %r", self._rendering.service, error)
+        told = ""
+        while not self._closed.is_set():
+            try:
+                self._follow()
+                return
+            except ConfigError as error:
+                why = error.message
+            except Exception as error:  # noqa: BLE001 - the edge of a thread
+                why = repr(error)
+            if why != told and not self._closed.is_set():
+                _log.warning("%s is not followed now: %s; trying again", self._rendering.service, why)
+            told = why
+            self._closed.wait(FOLLOW_AGAIN_S)
+
+    def _follow(self) -> None:
+        for change in self._target.watch([self._rendering.service], since=self._since):
+            if self._closed.is_set():
+                return
+            if change.services[0].deleted:
+                _log.warning("%s was deleted; the program keeps what it has", self._rendering.service)
+            else:
+                self._tell(change.services[0].version)
+            self._since = change.revision
 
     def _tell(self, version: int) -> None:
         while not self._closed.is_set():

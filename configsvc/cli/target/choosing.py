@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,11 +74,12 @@ def _profile_target(profile: Profile, where: Where, environ: Mapping[str, str]) 
 
 def _url_target(text: str, token_file: Path | None, environ: Mapping[str, str]) -> Target:
     token = environ.get(TOKEN_VARIABLE) or None
-    if token_file is not None:
-        token = read_token_file(token_file)
+    read_token = None if token_file is None else partial(read_token_file, token_file)
+    if read_token is not None:
+        token = read_token()
     elif token is not None:
         check_token(token, TOKEN_VARIABLE)
-    return open_url([_parse_url(part.strip()) for part in text.split(",")], token)
+    return open_url([_parse_url(part.strip()) for part in text.split(",")], token, read_token)
 
 
 def _path_target(repo: str | None, where: Where, environ: Mapping[str, str]) -> Target:

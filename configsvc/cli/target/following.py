@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from configsvc.cli.target.protocol import Change
 from configsvc.client import Answer, AnswerInvalid, NoAnswer, Refused, Request, Retries, VersionMade
@@ -15,7 +15,7 @@ from configsvc.client.live.events import Event, EventParser
 from configsvc.client.parsing import build
 from configsvc.client.retrying import is_transient, retry_after_s
 from configsvc.client.transport import Stream, Transport
-from configsvc.core.errors import RequestInvalid
+from configsvc.core.errors import RequestInvalid, Unauthorized
 
 SILENCE_S = 45.0
 """A watch that says nothing for so long is given up, in seconds; the server says something every 15 s."""
@@ -31,6 +31,7 @@ class Following:
 
     Args:
         since: Last revision that is known.
+        renew_token: Asked when the credential is refused; returns whether there is another one now.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Following:
         services: Sequence[str],
         prefix: str | None,
         since: int,
+        renew_token: Callable[[], bool],
     ) -> None:
         self.position = since
         """All up to this revision was told."""
@@ -47,6 +49,7 @@ class Following:
         self._transport = transport
         self._services = tuple(services)
         self._prefix = prefix
+        self._renew_token = renew_token
         self._closed = threading.Event()
         self._stream: Stream | None = None
         self._failures = 0
@@ -118,6 +121,8 @@ class Following:
         self._failures = 0
 
     def _pause_after(self, error: NoAnswer | AnswerInvalid | Refused, base_url: str) -> float:
+        if isinstance(error, Unauthorized) and self._renew_token():
+            return 0.0
         # One of several servers may not have come as far as the one before.
         is_behind = isinstance(error, RequestInvalid) and len(self._exchange.endpoints.urls) > 1
         if isinstance(error, Refused) and not (is_transient(error) or is_behind):

@@ -12,7 +12,7 @@ from configsvc.cli.target.protocol import Change, LogAsk, LogEntry, NewDocument
 from configsvc.client import Client, Commit, Committed, ConfigItem, DryRun, MetaWritten, Page, Version
 from configsvc.client.calls import Call
 from configsvc.client.httpx_transport import is_url
-from configsvc.core.errors import RequestInvalid, SettingInvalid, Unavailable
+from configsvc.core.errors import RequestInvalid, SettingInvalid, Unauthorized, Unavailable
 from configsvc.core.names import parse_service
 
 T = TypeVar("T")
@@ -23,8 +23,10 @@ LIST_TRIES = 3
 """How often a list is begun anew because it changed while it was read."""
 
 
-def open_url(urls: Sequence[str], token: str | None) -> UrlTarget:
-    """Return servers as a target.
+def open_url(
+    urls: Sequence[str], token: str | None, read_token: Callable[[], str] | None = None
+) -> UrlTarget:
+    """Return servers as a target; see `UrlTarget`.
 
     Args:
         urls: Base URLs, best first.
@@ -34,7 +36,7 @@ def open_url(urls: Sequence[str], token: str | None) -> UrlTarget:
             message never shows it, since a proxy's URL may have a password in it.
     """
     try:
-        return UrlTarget(urls, token)
+        return UrlTarget(urls, token, read_token)
     except OSError as error:  # SSLError is one
         raise SettingInvalid(
             f"SSL_CERT_FILE, SSL_CERT_DIR: cannot be used: {error.strerror or type(error).__name__} "
@@ -58,10 +60,15 @@ class UrlTarget(Client):
     Args:
         urls: Best first.
         token: The principal's; None for an open server.
+        read_token: Reads the token anew when it is refused: it may have been rotated since.
     """
 
-    def __init__(self, urls: Sequence[str], token: str | None) -> None:
+    def __init__(
+        self, urls: Sequence[str], token: str | None, read_token: Callable[[], str] | None = None
+    ) -> None:
         super().__init__(urls, token=token)
+        self._token = token
+        self._read_token = read_token
         self._urls = tuple(urls)
         self._followings: list[Following] = []
 
@@ -124,7 +131,7 @@ class UrlTarget(Client):
         if since is not None and since > newest:
             raise RequestInvalid(f"since: {since} (expected: <= {newest}, the newest revision)")
         start = newest if since is None else since
-        following = Following(self._exchange, self._transport, names, prefix, start)
+        following = Following(self._exchange, self._transport, names, prefix, start, self._renew_token)
         self._followings.append(following)
         return following.changes()
 
@@ -134,6 +141,11 @@ class UrlTarget(Client):
         if told and call.request.takes_min_revision:
             params = {"min_revision": str(told), **call.request.params}
             call = replace(call, request=replace(call.request, params=params))
+        try:
+            return super().run(call)
+        except Unauthorized:  # so nothing was done
+            if not self._renew_token():
+                raise
         return super().run(call)
 
     def close(self) -> None:
@@ -141,6 +153,20 @@ class UrlTarget(Client):
         for following in self._followings:
             following.close()
         super().close()
+
+    def _renew_token(self) -> bool:
+        """Return whether there is another token now, which is sent from here on."""
+        if self._read_token is None:
+            return False
+        try:
+            token = self._read_token()
+        except SettingInvalid:
+            return False
+        if token == self._token:
+            return False
+        self._exchange.use_token(token)
+        self._token = token
+        return True
 
     def _entries(self, service: str) -> Iterator[LogEntry]:
         """Yield the commits of main; with a service, those that made its versions."""
