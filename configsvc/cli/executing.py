@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from configsvc.cli.failing import EXEC_FAILED, tell_failure
-from configsvc.cli.options import targeted
+from configsvc.cli.options import Amount, targeted
 from configsvc.cli.running.feed import Feed
 from configsvc.cli.running.rendering import FileFormat, Rendering
 from configsvc.cli.running.supervisor import OnChange, Supervisor
@@ -84,7 +84,7 @@ def _failing() -> Iterator[None]:
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(0, 3600),
+    type=Amount(0, 3600),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -128,6 +128,8 @@ def command(
         raise click.BadParameter(
             f"{prefix[:40]!a} (expected: A-Z, 0-9 and _, and no digit first)", param_hint="--prefix"
         )
+    if file is not None and not file.name:
+        raise click.BadParameter(f"{str(file)!r} (expected: a file's path)", param_hint="--file")
     action = _action(on_change)
     if isinstance(action, signal.Signals) and file is None:
         raise click.BadParameter("a signal changes no variable (expected: --file)", param_hint="--on-change")

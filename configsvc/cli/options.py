@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -41,6 +42,17 @@ class PlainText(click.ParamType):  # type: ignore[type-arg]  # it has none befor
         if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
             self.fail(f"{text[:80]!a} is not UTF-8 (expected: UTF-8)", param, ctx)
         return text
+
+
+class Amount(click.FloatRange):
+    """A number within bounds; `nan`, which no bound holds back, is none."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` when it is such a number."""
+        number = float(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        if math.isnan(number):
+            self.fail(f"{value!r} (expected: a number)", param, ctx)
+        return number
 
 
 TEXT = PlainText(4096)
@@ -153,6 +165,8 @@ def read_text(path: str) -> str:
         RequestInvalid: It cannot be read.
         DocumentInvalid: It is no UTF-8, or larger than any document.
     """
+    if not path:
+        raise RequestInvalid("FILE: '' (expected: a path, or -)")
     try:
         if path == "-":
             data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)

@@ -55,6 +55,7 @@ def command(
     changes = _parse(patch) if patch is not None else _operations(sets, removals)
     if patch is not None and (sets or removals):
         raise RequestInvalid("PATCH: is given with --set or --remove (expected: one or the other)")
+    _check_sendable(changes)
     result = target.patch(service, changes, if_match=if_match, message=message, dry_run=dry_run)
     tell(result, output)
 
@@ -68,6 +69,17 @@ def _parse(text: str) -> dict[str, object] | Operations:
     if not isinstance(found, dict | list):
         raise RequestInvalid("PATCH: is neither a mapping nor a list (expected: one)")
     return found
+
+
+def _check_sendable(changes: object) -> None:
+    try:
+        json.dumps(changes, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise RequestInvalid("PATCH: a lone surrogate (expected: \\u escapes of UTF-16 in pairs)") from error
+    except (ValueError, RecursionError) as error:
+        raise RequestInvalid(
+            "PATCH: a number that is too large, or nested too deep (expected: JSON within the bounds)"
+        ) from error
 
 
 def _operations(sets: Sequence[str], removals: Sequence[str]) -> Operations:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from configsvc.access.credentials import make_token, token_hash
-from configsvc.cli.options import TEXT, opened, target_options
+from configsvc.cli.options import TEXT, Amount, opened, target_options
 from configsvc.cli.target.choosing import Where
 from configsvc.cli.target.protocol import Target
 from configsvc.cli.target.url import UrlTarget
@@ -41,7 +41,7 @@ def command() -> None:
 
 
 def _expires(function: Callable[..., None]) -> Callable[..., None]:
-    days = click.FloatRange(0, MAX_DAYS, min_open=True)
+    days = Amount(0, MAX_DAYS, min_open=True)
     return click.option(
         "--expires", type=days, metavar="DAYS", help="Days until the token is refused; without, never."
     )(function)
@@ -102,7 +102,7 @@ def create(
 @click.argument("name", type=TEXT)
 @click.option(
     "--overlap",
-    type=click.FloatRange(0, 365),
+    type=Amount(0, 365),
     metavar="DAYS",
     default=DEFAULT_OVERLAP_DAYS,
     show_default=True,

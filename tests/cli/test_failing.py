@@ -251,3 +251,23 @@ def test_a_token_file_that_is_a_pipe_is_not_waited_for(call: Called, tmp_path: P
     os.mkfifo(tmp_path / "token", 0o600)
     assert call("get", "a", "--url", "http://127.0.0.1:1", "--token-file", tmp_path / "token") == 2
     assert "is no file" in call.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("patch", "a", '{"a": 1e999}'),
+        ("patch", "a", "--set", "/a=1e999"),
+        ("patch", "a", "--set", '/a="\\ud800"'),
+        ("patch", "a", "@"),
+        ("put", "a", ""),
+        ("import", ""),
+        ("token", "create", "a", "--role", "admin", "--path", "**", "--expires", "nan"),
+        ("token", "rotate", "a", "--overlap", "nan"),
+    ],
+)
+def test_what_is_no_number_or_path_or_text_is_refused_before_anything_is_asked(
+    call: Called, arguments: tuple[str, ...]
+) -> None:
+    assert call(*arguments, "--url", "http://127.0.0.1:1") == 2
+    assert "expected: " in call.err

@@ -137,6 +137,19 @@ def test_an_export_goes_over_nothing_unasked(tmp_path: Path) -> None:
     assert read(tmp_path) == {"out/x.txt": "mine", "out.tar": "mine"}
 
 
+def test_an_empty_path_is_not_the_folder_that_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(RequestInvalid, match="DESTINATION: ''"),
+        open_destination("", overwrite=True),
+    ):
+        pass
+    with pytest.raises(RequestInvalid, match="SOURCE: ''"):
+        read_source("")
+
+
 @pytest.mark.parametrize("service", ["../x", "/etc/x", "a/../../x", "X", "a/.git/x"])
 def test_a_name_that_a_server_makes_up_becomes_no_path(tmp_path: Path, service: str) -> None:
     document = DocumentText(service, "{}", "json", 0, 1, "")

@@ -46,6 +46,8 @@ def open_destination(path: str, *, overwrite: bool) -> Iterator[Destination]:
     Raises:
         RequestInvalid: It is there already, or cannot be written.
     """
+    if not path:
+        raise RequestInvalid("DESTINATION: '' (expected: a folder, an archive or -)")
     try:
         if path == "-":
             with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as archive:

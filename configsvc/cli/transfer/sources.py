@@ -43,6 +43,8 @@ def read_source(path: str, *, strip: int = 0) -> list[NewDocument]:
         NameInvalid: A file has the ending of a document, and a name that is none of a service.
         DocumentInvalid: A document is no UTF-8.
     """
+    if not path:
+        raise RequestInvalid("SOURCE: '' (expected: a folder, an archive or -)")
     files = _files_in(Path(path)) if path != "-" and Path(path).is_dir() else _files_of_archive(path)
     found: dict[str, NewDocument] = {}
     size = 0

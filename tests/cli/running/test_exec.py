@@ -192,6 +192,8 @@ def test_a_program_gets_its_file_in_the_format_that_it_wants(
         (("exec/well", "--on-change", "HUP", "--", "true"), 125, "expected: --file"),
         (("exec/well", "--on-change", "NONE_SUCH", "--", "true"), 125, "no signal"),
         (("exec/well", "--prefix", "app_", "--", "true"), 125, "'app_' (expected: A-Z, 0-9 and _"),
+        (("exec/well", "--grace", "nan", "--", "true"), 125, "expected: a number"),
+        (("exec/well", "--file", "", "--", "true"), 125, "expected: a file's path"),
         (("exec/well", "--format", "env", "--", "true"), 125, "expected: --file"),
         (("exec/well", "--profile", "none", "--", "true"), 125, "expected: one of them"),
         (("exec/well", "--no-such-option", "--", "true"), 125, "no-such-option"),
