@@ -157,6 +157,7 @@ class _Session:
         self._shown = head + text
         self.path.write_text(self._shown, encoding="utf-8")
         self.path.chmod(0o600)
+        self._target.let_go()  # for as long as somebody thinks, no server could start
         expected = "(expected: VISUAL or EDITOR that works)"
         try:
             with _interrupts_left_to_the_editor():

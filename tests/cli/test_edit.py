@@ -179,3 +179,17 @@ def test_an_editor_with_quotes_that_do_not_close_is_told(on: On, monkeypatch: py
     monkeypatch.setenv("VISUAL", "vi '")
     assert on("edit", "edit/quotes") == 2
     assert "expected: VISUAL or EDITOR that works" in on.err
+
+
+def test_others_may_write_while_the_editor_is_open_again(on: On, editor: Editor) -> None:
+    on("put", "held/open", stdin="timeout_s: 1\n")
+    other = [sys.executable, "-m", "configsvc.cli", "patch", "held/open", *on.at.options, '{"a": 1}']
+    shown = editor(
+        "text = 'timeout_s: 99\\n'",
+        f"subprocess.run({other!r}, check=True); text = 'timeout_s: 9\\n'",
+        "text = 'timeout_s: 8\\n'",
+    )
+    assert on("edit", "held/open") == 0
+    assert "is at version 1 now" in (shown / "2").read_text()
+    on("get", "held/open")
+    assert on.out == "timeout_s: 8\n"

@@ -245,6 +245,11 @@ class PathTarget:
             if stream.position >= snapshot.revision:
                 self._closed.wait(LOOK_S)
 
+    def let_go(self) -> None:
+        """Give back the lock, and whatever else is open; the next call opens it again."""
+        self._held.close()
+        self._opened, self._is_holding = None, False
+
     def close(self) -> None:
         """Let go of the repository; a watch ends."""
         self._closed.set()

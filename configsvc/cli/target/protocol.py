@@ -192,5 +192,8 @@ class Target(Protocol):
             ConfigError: It cannot go on, whatever is tried again.
         """
 
+    def let_go(self) -> None:
+        """Hold nothing that others may wait for, until the next call."""
+
     def close(self) -> None:
         """Let go of connections, processes and locks."""

@@ -148,6 +148,9 @@ class UrlTarget(Client):
                 raise
         return super().run(call)
 
+    def let_go(self) -> None:
+        """Do nothing: a server's client holds nothing of others."""
+
     def close(self) -> None:
         """End the watches and close the connections."""
         for following in self._followings:
