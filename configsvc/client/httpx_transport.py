@@ -221,4 +221,6 @@ def _headers(response: httpx.Response) -> dict[str, str]:
 
 def _no_answer(base_url: str, error: Exception) -> NoAnswer:
     host = httpx.URL(base_url).netloc.decode()
-    return NoAnswer(f"{host}: {type(error).__name__} (expected: an answer)")
+    # Of these alone the text is the system's, or TLS's; that of others may show what was sent.
+    why = f", {error}" if isinstance(error, httpx.NetworkError) and str(error) else ""
+    return NoAnswer(f"{host}: {type(error).__name__}{why} (expected: an answer)")

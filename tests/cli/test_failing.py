@@ -41,7 +41,8 @@ def run_without(missing: tuple[str, ...], *arguments: object) -> subprocess.Comp
 def test_a_server_that_is_not_there_is_told_and_may_be_tried_again(call: Called) -> None:
     assert call("get", "a", "--url", "http://127.0.0.1:1") == 5
     assert call.err.count("\n") == 1
-    assert "127.0.0.1:1" in call.err
+    assert "127.0.0.1:1: ConnectError, " in call.err
+    assert "Connection refused" in call.err
 
 
 def test_a_target_that_is_missing_is_told(call: Called) -> None:
