@@ -55,8 +55,14 @@ def diagnose(root: Path) -> Iterator[Finding]:
     except RepositoryUnusable as error:
         yield Finding(Level.FAILURE, error.message)
         return
-    running = _is_running(git_dir)
-    yield Finding(Level.OK, "server: running" if running else "server: not running")
+    running = True  # where that cannot be known
+    try:
+        running = _is_running(git_dir)
+        yield Finding(Level.OK, "server: running" if running else "server: not running")
+    except RepositoryUnusable as error:
+        yield Finding(
+            Level.FAILURE, error.message, "give its files to the user who serves it, and ask as that"
+        )
     for check in (_readers, _objects, _history, _branch, _settings, _edits, _folders):
         try:
             yield from check(root, git_dir)

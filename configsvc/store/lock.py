@@ -12,7 +12,7 @@ import os
 import weakref
 from pathlib import Path
 
-from configsvc.core.errors import RepositoryLocked
+from configsvc.core.errors import RepositoryLocked, RepositoryUnusable
 
 _MAX_PID_BYTES = 32
 
@@ -28,12 +28,18 @@ class RepositoryLock:
 
     Raises:
         RepositoryLocked: Another process holds it; the message names its pid.
+        RepositoryUnusable: Its file cannot be written: by this user, or by nobody.
     """
 
     def __init__(self, git_dir: Path) -> None:
         self.path = git_dir / "configsvc" / "lock"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor: int | None = _acquire(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor: int | None = _acquire(self.path)
+        except OSError as error:
+            raise RepositoryUnusable(
+                f"repository: {self.path} cannot be written: {error.strerror} (expected: one that can)"
+            ) from error
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _close_in_child(this))
 

@@ -150,3 +150,17 @@ def test_doctor_sees_a_running_server(call: Called, repo: Path) -> None:
     with open_instance(Settings(repo=repo)):
         assert call("doctor", "--repo", repo) == 0
     assert "server: running" in call.out
+
+
+def test_a_repository_that_cannot_be_written_is_read_and_its_state_told(call: Called, repo: Path) -> None:
+    call("init", "--repo", repo)
+    lock = repo / ".git" / "configsvc" / "lock"
+    lock.unlink()
+    lock.mkdir()  # as good as a disk that is mounted to be read: root could write the latter's modes away
+    assert call("get", "--repo", repo) == 0
+    assert call("put", "a", "--repo", repo, stdin="n: 1\n") == 6
+    assert "lock cannot be written: " in call.err
+    assert call("commit", "--repo", repo) == 6
+    assert call("doctor", "--repo", repo) == 1
+    assert "lock cannot be written: " in call.out
+    assert "packs: " in call.out
