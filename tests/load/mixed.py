@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = 50
 REQUESTS_A_CONNECTION = 100
 """Then a client hangs up and comes again."""
+_WRITERS_BEFORE = 25
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Mix:
     Args:
         reads_per_s: Of all readers together.
         writes_per_s: Of all writers together.
+        writes_before: Made as fast as may be before all the rest begins.
     """
 
     port: int
@@ -44,6 +46,7 @@ class Mix:
     writes_per_s: float = 8.0
     watchers: int = 20
     waiters: int = 20
+    writes_before: int = 0
 
 
 @dataclass
@@ -85,7 +88,7 @@ class Clients:
         self.mix = mix
         self.counts: Counter[str] = Counter()
         self.trouble: list[str] = []
-        self._until_s = time.monotonic() + mix.seconds
+        self._until_s = 0.0
 
     @property
     def left_s(self) -> float:
@@ -100,6 +103,15 @@ class Clients:
                 "POST", f"/config?service={service_of(number)}", b'{"n": -1}'
             )
             assert status == 201, answer
+        connection.close()
+
+    async def write_before(self, share: int) -> None:
+        """Make a share of the writes that come before the rest."""
+        connection, own = Connection(self.mix.port), range(share, SERVICES, _WRITERS_BEFORE)
+        for number in range(self.mix.writes_before // _WRITERS_BEFORE):
+            target = f"/config?service={service_of(own[number % len(own)])}"
+            status, _, answer = await connection.ask("PATCH", target, b'{"before": %d}' % number)
+            assert status == 200, answer
         connection.close()
 
     async def read(self) -> None:
@@ -195,6 +207,8 @@ class Clients:
         """Let all of them work until the time is up."""
         mix = self.mix
         await self.create()
+        await asyncio.gather(*(self.write_before(each) for each in range(_WRITERS_BEFORE)))
+        self._until_s = time.monotonic() + mix.seconds
         await asyncio.gather(
             *(self.read() for _ in range(mix.readers)),
             *(self.write(each) for each in range(mix.writers)),

@@ -1,6 +1,7 @@
 """Under steady load of every kind nothing grows: memory, file descriptors, threads, lock files.
 
-`SOAK_SECONDS` is how long (an hour by default), `SOAK_PLOT` where the picture goes.
+`SOAK_SECONDS` is how long (an hour by default), `SOAK_WRITES_BEFORE` how many writes come first, and
+`SOAK_PLOT` is where the picture goes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ MIB = 1 << 20
 BYTES_A_COMMIT = 1200
 """What a commit may add to memory: its place in the version index, and in the table of request ids."""
 SPARE_MIB = 12.0
+WRITES_BEFORE = int(os.environ.get("SOAK_WRITES_BEFORE", "36000"))
+"""So many fill the cache of git objects and the table of request ids, which grow no more then."""
 
 
 @dataclass
@@ -51,8 +54,7 @@ class Course:
         self.files.append(open_files(pid))
         self.threads.append(thread_count(pid))
         self.locks.append(len(leftovers(repo)))
-        told = samples_of(server.ask("GET", "/metrics").text)
-        self.revisions.append(value_of(told, "configsvc_revision"))
+        self.revisions.append(revision_of(server))
 
     def plot(self, title: str) -> str:
         """Return the picture of all samples."""
@@ -64,6 +66,11 @@ class Course:
             "revision": self.revisions,
         }
         return curves(title, self.seconds, series)
+
+
+def revision_of(server: Server) -> float:
+    """Return the newest revision."""
+    return value_of(samples_of(server.ask("GET", "/metrics").text), "configsvc_revision")
 
 
 def leftovers(repo: Path) -> list[Path]:
@@ -89,7 +96,11 @@ def mean_of(series: Sequence[float], start: float, end: float) -> float:
 def test_nothing_grows_under_mixed_load(tmp_path: Path) -> None:
     repo, course, pushes = tmp_path / "repo", Course(), 0
     with serving(repo, *QUIET) as server:
-        process = start_mix(Mix(int(server.url.rpartition(":")[2]), SECONDS))
+        mix = Mix(int(server.url.rpartition(":")[2]), SECONDS, writes_before=WRITES_BEFORE)
+        process = start_mix(mix)
+        while revision_of(server) < WRITES_BEFORE:
+            assert process.poll() is None
+            time.sleep(1.0)
         ours = clone(f"{server.url}/config-repo.git", tmp_path / "clone")
         started_s = time.monotonic()
         while (passed_s := time.monotonic() - started_s) < SECONDS:
