@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
 
 import httpx
 
-from configsvc.client.failures import NoAnswer
+from configsvc.client.failures import AnswerInvalid, ClientClosed, NoAnswer
 from configsvc.client.messages import Answer, Request
 from configsvc.client.transport import Timeouts
+from configsvc.core.errors import RequestInvalid
+
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""Largest body that is taken, decompressed: far above all that a server answers by its own bounds."""
 
 
 def is_url(text: str) -> bool:
@@ -41,13 +46,22 @@ class HttpxTransport:
         """Return the answer, whatever its status.
 
         Raises:
-            NoAnswer: There is none.
+            NoAnswer: There is none, or it does not end.
+            AnswerInvalid: It is too large.
+            ClientClosed: The client was closed meanwhile.
+            RequestInvalid: The request is too long.
         """
-        try:
-            response = self._client.send(_outgoing(self._client, base_url, request, self._timeouts))
-        except httpx.HTTPError as error:
-            raise _no_answer(base_url, error) from error
-        return Answer(response.status_code, _headers(response), response.content)
+        body = _Body(base_url, request, self._timeouts)
+        with _told(base_url, self._client):
+            outgoing = _outgoing(self._client, base_url, request, self._timeouts)
+            response = self._client.send(outgoing, stream=True)
+            body.begin()
+            try:
+                for part in response.iter_bytes():
+                    body.add(part)
+            finally:
+                response.close()
+        return Answer(response.status_code, _headers(response), body.whole())
 
     def stream(self, base_url: str, request: Request) -> HttpxStream:
         """Return the answer as soon as its head is there, whatever its status.
@@ -55,11 +69,9 @@ class HttpxTransport:
         Raises:
             NoAnswer: There is none.
         """
-        try:
+        with _told(base_url, self._client):
             outgoing = _outgoing(self._client, base_url, request, self._timeouts)
             response = self._client.send(outgoing, stream=True)
-        except httpx.HTTPError as error:
-            raise _no_answer(base_url, error) from error
         return HttpxStream(base_url, response)
 
     def renew(self) -> None:
@@ -137,13 +149,22 @@ class AsyncHttpxTransport:
         """Return the answer, whatever its status.
 
         Raises:
-            NoAnswer: There is none.
+            NoAnswer: There is none, or it does not end.
+            AnswerInvalid: It is too large.
+            ClientClosed: The client was closed meanwhile.
+            RequestInvalid: The request is too long.
         """
-        try:
-            response = await self._client.send(_outgoing(self._client, base_url, request, self._timeouts))
-        except httpx.HTTPError as error:
-            raise _no_answer(base_url, error) from error
-        return Answer(response.status_code, _headers(response), response.content)
+        body = _Body(base_url, request, self._timeouts)
+        with _told(base_url, self._client):
+            outgoing = _outgoing(self._client, base_url, request, self._timeouts)
+            response = await self._client.send(outgoing, stream=True)
+            body.begin()
+            try:
+                async for part in response.aiter_bytes():
+                    body.add(part)
+            finally:
+                await response.aclose()
+        return Answer(response.status_code, _headers(response), body.whole())
 
     async def stream(self, base_url: str, request: Request) -> AsyncHttpxStream:
         """Return the answer as soon as its head is there, whatever its status.
@@ -151,11 +172,9 @@ class AsyncHttpxTransport:
         Raises:
             NoAnswer: There is none.
         """
-        try:
+        with _told(base_url, self._client):
             outgoing = _outgoing(self._client, base_url, request, self._timeouts)
             response = await self._client.send(outgoing, stream=True)
-        except httpx.HTTPError as error:
-            raise _no_answer(base_url, error) from error
         return AsyncHttpxStream(base_url, response)
 
     async def close(self) -> None:
@@ -193,6 +212,56 @@ class AsyncHttpxStream:
             await self._response.aclose()
 
 
+class _Body:
+    """The body of an answer, which ends in time and has a bounded size."""
+
+    def __init__(self, base_url: str, request: Request, timeouts: Timeouts) -> None:
+        self._base_url = base_url
+        self._longest_s = timeouts.body_s if request.timeout_s is None else request.timeout_s
+        self._parts: list[bytes] = []
+        self._bytes = 0
+        self._end_s = 0.0
+
+    def begin(self) -> None:
+        """Begin to count the time."""
+        self._end_s = time.monotonic() + self._longest_s
+
+    def add(self, part: bytes) -> None:
+        """Take in the next piece.
+
+        Raises:
+            NoAnswer: It comes too late.
+            AnswerInvalid: It is too much.
+        """
+        self._bytes += len(part)
+        if self._bytes > MAX_ANSWER_BYTES:
+            raise AnswerInvalid(f"body: more than {MAX_ANSWER_BYTES} bytes (expected: fewer)")
+        if time.monotonic() > self._end_s:
+            raise NoAnswer(
+                f"{_host(self._base_url)}: no end after {self._longest_s:g} s (expected: an answer)"
+            )
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self._parts)
+
+
+@contextlib.contextmanager
+def _told(base_url: str, client: httpx.Client | httpx.AsyncClient) -> Iterator[None]:
+    """Have what httpx raises told as what this project does."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise _no_answer(base_url, error) from error
+    except httpx.InvalidURL as error:
+        raise RequestInvalid(f"request: {error} (expected: a shorter one)") from error
+    except RuntimeError as error:  # httpx has no class for that, nor for a stream that was closed meanwhile
+        if client.is_closed:
+            raise ClientClosed("client: closed (expected: open)") from error
+        raise
+
+
 def _timeout(timeouts: Timeouts, read_s: float | None = None) -> httpx.Timeout:
     return httpx.Timeout(
         connect=timeouts.connect_s,
@@ -220,7 +289,10 @@ def _headers(response: httpx.Response) -> dict[str, str]:
 
 
 def _no_answer(base_url: str, error: Exception) -> NoAnswer:
-    host = httpx.URL(base_url).netloc.decode()
     # Of these alone the text is the system's, or TLS's; that of others may show what was sent.
     why = f", {error}" if isinstance(error, httpx.NetworkError) and str(error) else ""
-    return NoAnswer(f"{host}: {type(error).__name__}{why} (expected: an answer)")
+    return NoAnswer(f"{_host(base_url)}: {type(error).__name__}{why} (expected: an answer)")
+
+
+def _host(base_url: str) -> str:
+    return httpx.URL(base_url).netloc.decode()

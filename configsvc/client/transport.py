@@ -11,12 +11,19 @@ from configsvc.client.messages import Answer, Request
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Bounds on one request, in seconds; there is no way to wait for ever."""
+    """Bounds on one request, in seconds; there is no way to wait for ever.
+
+    Args:
+        read_s: Longest silence while an answer is awaited.
+        pool_s: Longest wait for a connection while all are in use.
+        body_s: Longest time from the head of an answer to its end, however little of it is silence.
+    """
 
     connect_s: float = 2.0
     read_s: float = 10.0
     write_s: float = 10.0
     pool_s: float = 5.0
+    body_s: float = 60.0
 
 
 class Stream(Protocol):
