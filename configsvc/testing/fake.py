@@ -16,6 +16,8 @@ from configsvc.client import Answer, AsyncClient, Client, LiveOptions, NoAnswer,
 _CONFIGS = "/api/v1/configs/"
 _REJECTIONS = "/-/rejections"
 _WATCH = "/api/v1/watch"
+_PLAYED = {"GET": ("min_revision",), "PUT": ("message",)}
+"""Parameters that are taken; the newest version is always there."""
 _EVENTS = {"content-type": "text/event-stream"}
 _AT_ONCE = LiveOptions(cache_dir=None, first_delay_s=0.005, max_delay_s=0.02)
 _QUICKLY = Retries(attempts=2, first_delay_s=0.005, max_delay_s=0.02)
@@ -34,6 +36,9 @@ class _Version:
 
 class FakeServer:
     """Plays the reads, the puts and the watch of a server.  May be used by many threads.
+
+    Reads are of newest versions, puts of whole documents as JSON, with their conditions; no gate judges them.
+    What else is asked for is answered 501, and not passed over.
 
     `requests` has the method and the path of all that was asked; `rejections` has what clients told of
     versions that they did not adopt, as the server's API has it, and the `service`.
@@ -115,11 +120,13 @@ class FakeServer:
             if not request.path.startswith(_CONFIGS) or request.method not in ("GET", "PUT"):
                 what = f"{request.method} {request.path}"
                 return _problem(501, f"{what}: not played by FakeServer (expected: GET or PUT of a config)")
-            service = unquote(request.path.removeprefix(_CONFIGS))
-            if request.method == "PUT":
-                self.put(service, json.loads(request.body))
-                return self._written(service)
-            return self._read(service, request)
+            service, unplayed = unquote(request.path.removeprefix(_CONFIGS)), _unplayed(request)
+            if unplayed:
+                what = f"{request.method} with {unplayed}"
+                return _problem(
+                    501, f"{what}: not played by FakeServer (expected: a real server, see RunningServer)"
+                )
+            return self._put(service, request) if request.method == "PUT" else self._read(service, request)
 
     def listen(self, request: Request, hear: Hear) -> Answer:
         """Begin a watch if the answer is 200: `hear` is told what comes.
@@ -168,7 +175,28 @@ class FakeServer:
             return Answer(304, headers)
         return Answer(200, headers, json.dumps(found.value).encode())
 
-    def _written(self, service: str) -> Answer:
+    def _put(self, service: str, request: Request) -> Answer:
+        try:
+            value = json.loads(request.body)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            return _problem(400, "document: no object in JSON (expected: one)", "document-invalid")
+        found = self._configs.get(service)
+        known = None if found is None or found.is_deleted else found
+        tag = "" if known is None else self._headers(known)["etag"]
+        wanted = request.headers.get("If-Match")
+        is_as_wanted = wanted is None or (known is not None and wanted in ("*", tag))
+        if not is_as_wanted or (known is not None and request.headers.get("If-None-Match") == "*"):
+            return _problem(
+                412, f"{service}: is {tag or 'not there'} (expected: as asked)", "precondition-failed"
+            )
+        is_changed = known is None or known.value != value
+        if is_changed:
+            self.put(service, value)
+        return self._written(service, is_created=known is None, is_changed=is_changed)
+
+    def _written(self, service: str, *, is_created: bool, is_changed: bool) -> Answer:
         found = self._configs[service]
         headers = self._headers(found)
         told = {
@@ -178,12 +206,13 @@ class FakeServer:
             "commit_id": f"{found.revision:040x}",
             "etag": headers["etag"],
             "format": "json",
-            "changed": True,
+            "changed": is_changed,
         }
-        return Answer(200, headers, json.dumps(told).encode())
+        return Answer(201 if is_created else 200, headers, json.dumps(told).encode())
 
     def _headers(self, found: _Version) -> dict[str, str]:
         return {
+            "content-type": "application/json",
             "config-version": str(found.version),
             "config-revision": str(self.revision),
             "etag": f'"{found.version}-{found.revision:016x}-json"',
@@ -297,6 +326,18 @@ def _tell(request: Request, hear: Hear, service: str, made: _Version) -> None:
         "services": [{"service": service, "version": made.version, "deleted": made.is_deleted}],
     }
     hear(f"id: {made.revision}\nevent: change\ndata: {json.dumps(told)}\n\n".encode())
+
+
+def _unplayed(request: Request) -> str:
+    """Return what a request asks for that is not played here; empty when all of it is."""
+    if "/-/" in request.path:
+        return request.path.partition("/-/")[2]
+    for name in request.params:
+        if name not in _PLAYED[request.method]:
+            return name
+    name = "Accept" if request.method == "GET" else "Content-Type"
+    kind = request.headers.get(name, "application/json")
+    return "" if "application/json" in kind else f"{name}: {kind}"
 
 
 def _problem(status: int, detail: str, code: str = "internal") -> Answer:
