@@ -32,5 +32,4 @@ class Tally:
         counted, self._counted = self._counted, []
         for decided in counted:
             times, decided.answered = decided.answered, 0
-            if times:
-                self._hot.note_ready(decided.request.target, decided.line, decided.status, times)
+            self._hot.note_ready(decided.request.target, decided.line, decided.status, times)
