@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from configsvc.cli.handling import handled, heeded
 from configsvc.cli.options import message_option, output_option, read_text, targeted
 from configsvc.cli.target.protocol import Format, Target
 from configsvc.cli.terminal.output import printable
@@ -160,7 +160,8 @@ class _Session:
         self._target.let_go()  # for as long as somebody thinks, no server could start
         expected = "(expected: VISUAL or EDITOR that works)"
         try:
-            with _interrupts_left_to_the_editor():
+            # The terminal tells the editor of Ctrl-C too, and to it that may be a key as any other.
+            with handled(heeded((signal.SIGINT, signal.SIGQUIT)), _pass_over):
                 click.edit(filename=str(self.path))
         except click.ClickException as error:
             raise RequestInvalid(f"editor: {error.format_message()} {expected}") from error
@@ -195,20 +196,8 @@ class _Session:
         return notes
 
 
-@contextlib.contextmanager
-def _interrupts_left_to_the_editor() -> Iterator[None]:
-    """Go on at Ctrl-C, which the terminal tells the editor too: to it, that may be a key as any other."""
-
-    def pass_over(*_: object) -> None:
-        """Do nothing; what is ignored, not caught, would be so for the editor as well."""
-
-    caught = [each for each in (signal.SIGINT, signal.SIGQUIT) if signal.getsignal(each) != signal.SIG_IGN]
-    before = {each: signal.signal(each, pass_over) for each in caught}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+def _pass_over(*_: object) -> None:
+    """Do nothing; what is ignored, not caught, would be so for the editor as well."""
 
 
 def _note(pointer: str, message: str, line: object, column: object) -> _Note:

@@ -25,6 +25,7 @@ from configsvc.api.metrics import ROUTE
 from configsvc.app import create_app, unlogged
 from configsvc.assembly import Instance, open_door, open_instance
 from configsvc.audit import LOCAL, Act, note
+from configsvc.cli.handling import handled
 from configsvc.cli.listening import is_reachable, listening_socket
 from configsvc.cli.logs import set_up_audit_log, set_up_logging
 from configsvc.core.changes import COMMITTER
@@ -200,12 +201,8 @@ def _stopping_on_signal(server: Server) -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled((signal.SIGTERM, signal.SIGINT), stop):
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _tell_ready(settings: Settings, service: ConfigService, listener: socket.socket) -> None:

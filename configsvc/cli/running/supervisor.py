@@ -6,19 +6,19 @@ another version.  So no two of them meet halfway.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
 from typing import Literal
 
+from configsvc.cli.handling import handled, heeded
 from configsvc.cli.running.rendering import Given, Rendering
 from configsvc.cli.running.variables import check_size
 from configsvc.core.errors import RequestInvalid
@@ -125,7 +125,7 @@ class Supervisor:
         check_size(self._command, self._environ(given))
         self._rendering.place(given)
         self._given = self._newest = given
-        with self._catching_signals():
+        with handled(heeded(FORWARDED), self._catch):
             code = self._start()
             while code is None:
                 event = self._events.get()
@@ -230,19 +230,8 @@ class Supervisor:
         if self._child is not None and not (caught in _OF_THE_TERMINAL and _is_in_front()):
             self._child.send_signal(caught)
 
-    @contextlib.contextmanager
-    def _catching_signals(self) -> Iterator[None]:
-        def catch(number: int, _: FrameType | None) -> None:
-            self._events.put(signal.Signals(number))
-
-        # What was to be ignored stays so, and is for the program too.
-        caught = [each for each in FORWARDED if signal.getsignal(each) is not signal.SIG_IGN]
-        before = {each: signal.signal(each, catch) for each in caught}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+    def _catch(self, number: int, _: FrameType | None) -> None:
+        self._events.put(signal.Signals(number))
 
 
 def _is_in_front() -> bool:
