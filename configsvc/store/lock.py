@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 import weakref
 from pathlib import Path
 
 from configsvc.core.errors import RepositoryLocked, RepositoryUnusable
 
 _MAX_PID_BYTES = 32
+_NAME_WITHIN_S = 1.0
+_LOOK_EVERY_S = 0.01
 
 
 class RepositoryLock:
@@ -76,11 +79,30 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(descriptor, _MAX_PID_BYTES, 0).decode("ascii", "replace").strip() or "unknown"
         raise RepositoryLocked(
-            f"repository: {path.parents[2]} is held by process {holder} "
+            f"repository: {path.parents[2]} is held by process {_holder(descriptor)} "
             "(expected: by none; stop that process, or use the service that it runs)"
         ) from None
+
+
+def _holder(descriptor: int) -> str:
+    # Who has just taken the lock has not written its pid yet: what is there is nothing, or a dead owner's.
+    give_up_at = time.monotonic() + _NAME_WITHIN_S
+    while True:
+        holder = os.pread(descriptor, _MAX_PID_BYTES, 0).decode("ascii", "replace").strip()
+        if _is_alive(holder) or time.monotonic() > give_up_at:
+            return holder or "unknown"
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from configsvc.core.errors import RepositoryLocked
+from configsvc.store import lock as locks
 from configsvc.store.lock import RepositoryLock
 
 HOLD = """
@@ -33,6 +36,35 @@ def test_a_second_holder_is_refused_and_told_the_first_ones_pid(tmp_path: Path) 
         pytest.raises(RepositoryLocked, match=f"process {os.getpid()} .*stop that"),
     ):
         RepositoryLock(tmp_path / ".git")
+
+
+@pytest.mark.parametrize("before", ["", "a pid of a dead process"])
+def test_a_holder_that_has_not_written_its_pid_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    if before:
+        with subprocess.Popen(["true"]) as dead:
+            before = f"{dead.pid}\n"
+    path = tmp_path / ".git" / "configsvc" / "lock"
+    path.parent.mkdir(parents=True)
+    path.write_text(before)
+    monkeypatch.setattr(time, "sleep", lambda _: path.write_text(f"{os.getppid()}\n"))
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RepositoryLocked, match=f"held by process {os.getppid()} "):
+            RepositoryLock(tmp_path / ".git")
+
+
+def test_a_holder_that_never_writes_its_pid_is_told_as_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".git" / "configsvc" / "lock"
+    path.parent.mkdir(parents=True)
+    monkeypatch.setattr(locks, "_NAME_WITHIN_S", 0.0)
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RepositoryLocked, match="held by process unknown "):
+            RepositoryLock(tmp_path / ".git")
 
 
 def test_the_lock_is_free_after_close(tmp_path: Path) -> None:

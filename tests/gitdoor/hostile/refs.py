@@ -28,8 +28,8 @@ def _head(plumber: Plumber) -> str:
     return plumber.clone.head
 
 
-def _old(plumber: Plumber) -> str:
-    return plumber.clone.git("rev-parse", "HEAD~1")
+def _first(plumber: Plumber) -> str:
+    return plumber.clone.git("rev-list", "--max-parents=0", "HEAD")
 
 
 REFS = {
@@ -70,7 +70,7 @@ REFS = {
         "refs/tags/v1/x": "not below another",
     }.items()
 } | {
-    "a tag rewritten": Case(_old, "written once", ("refs/tags/v1",), ("--force",)),
+    "a tag rewritten": Case(_first, "written once", ("refs/tags/v1",), ("--force",)),
     "a tag of a file": Case(_tag("blob"), "expected: a commit", ("refs/tags/x",)),
     "a tag of a folder": Case(_tag("tree"), "expected: a commit", ("refs/tags/x",)),
     "a tag of a tag of a tag": Case(_tag("commit", 3), "expected: a commit", ("refs/tags/x",)),
