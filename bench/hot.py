@@ -8,19 +8,21 @@ import statistics
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import peers
 from bench.corpus import SERVICES_A_FOLDER, service_name
 from bench.load import ROOT, Job, run_load
+from bench.peers import jvm
 from bench.scale import Bench
 from bench.server import ServerProcess
 from bench.table import Goal, Report, Table, ms, number
 
 CONNECTIONS = 64
 _PATH = f"/api/v1/configs/{service_name(7)}"
+_JAVA_TURN_S = 10.0
 _UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 _RANDOM = """
 request = function()
@@ -38,11 +40,15 @@ class Reader:
 
     Args:
         options: Of wrk.
+        bound: How many times as many reads a second ours are to answer.
+        least_s: Seconds that a turn lasts at least: who is slow answers nothing in less.
     """
 
     title: str
     url: str
     options: tuple[str, ...] = ()
+    bound: float | None = None
+    least_s: float = 1.0
     rates: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
@@ -58,7 +64,7 @@ class Reader:
         Raises:
             RuntimeError: An answer was no success.
         """
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency"]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(self.least_s, seconds):.0f}s", "--latency"]
         text = subprocess.run(
             [*command, *self.options, self.url], capture_output=True, text=True, check=True
         ).stdout
@@ -66,16 +72,16 @@ class Reader:
             raise RuntimeError(f"{self.title}: {text}")
         self.rates.append(float(_found(r"Requests/sec:\s+([\d.]+)", text)[1]))
         for percent, kept in (("50", self.p50_ms), ("99", self.p99_ms)):
-            match = _found(rf"\n\s+{percent}%\s+([\d.]+)(us|ms|s)\n", text)
+            match = _found(rf"\n\s+{percent}%\s+([\d.]+)(us|ms|s)\s*\n", text)
             kept.append(float(match[1]) * _UNITS_MS[match[2]])
 
 
 def measure(bench: Bench) -> Report:
     """Return how many reads a second there are, and how they compare; nothing where wrk is missing."""
-    missing = [program for program in ("wrk", "nginx", "etcd") if not peers.is_there(program)]
-    if "wrk" in missing:
+    if not peers.is_there("wrk"):
         bench.say("hot: wrk is not installed; left out")
         return Report()
+    missing = [program for program in ("nginx", "etcd") if not peers.is_there(program)]
     services = bench.scale.sizes[-1]
     folder = bench.repositories.folder / "peers"
     folder.mkdir()
@@ -94,12 +100,13 @@ def measure(bench: Bench) -> Report:
         notes=(
             "wrk with one thread, documents of 1 KB; medians of the rounds, and of the ratios in each.",
             "nginx writes no log; we do.",
-            *([f"Not installed: {', '.join(missing)}."] if missing else []),
+            "Spring Cloud Config Server and Central Dogma answer the same document within their own form.",
+            *([f"Not there: {', '.join(missing)}."] if missing else []),
         ),
     )
     for reader in readers:
         table.add(*_cells(reader, readers[0] if "nginx" not in missing else None))
-    is_whole = bench.scale.rounds >= 3 and not missing
+    is_whole = bench.scale.rounds >= 3 and not {"nginx", "etcd"}.intersection(missing)
     return Report([table], _goals(readers) if is_whole else [])
 
 
@@ -130,16 +137,35 @@ def _readers(
             ("-H", f"Authorization: Bearer {token}"),
         ),
         Reader(f"configsvc, any of {number(services)}", url, ("-s", str(script))),
-        Reader("Flask's development server", dev),
+        Reader("Flask's development server", dev, bound=40.0),
     ]
     if "nginx" not in missing:
-        readers.insert(0, Reader("nginx, a file", held.enter_context(peers.nginx(folder / "nginx", body))))
+        file = held.enter_context(peers.nginx(folder / "nginx", body))
+        readers.insert(0, Reader("nginx, a file", file, bound=1.0))
     if "etcd" not in missing:
         address = held.enter_context(peers.etcd(folder / "etcd", body))
         for kind, is_serializable in (("serializable", True), ("linearizable", False)):
             lua = peers.etcd_script(folder, is_serializable=is_serializable)
-            readers.append(Reader(f"etcd's JSON gateway, {kind}", address, ("-s", str(lua))))
+            readers.append(Reader(f"etcd's JSON gateway, {kind}", address, ("-s", str(lua)), bound=10.0))
+    if bench.scale.java_peers:
+        bench.say("hot: asking Maven for those who run on Java")
+        readers += _java_readers(folder, body, missing, held)
     return readers
+
+
+def _java_readers(
+    folder: Path, body: bytes, missing: list[str], held: contextlib.ExitStack
+) -> Iterator[Reader]:
+    for title, name, serving, options in (
+        ("Spring Cloud Config Server", jvm.SPRING, jvm.spring, ()),
+        ("Central Dogma", jvm.DOGMA, jvm.dogma, ("-H", jvm.ANYBODY)),
+    ):
+        jars = jvm.class_path(name)
+        if jars is None:
+            missing.append(title)
+            continue
+        url = held.enter_context(serving(folder / name, jars, body))
+        yield Reader(title, url, ("--timeout", "30s", *options), bound=1.0, least_s=_JAVA_TURN_S)
 
 
 def _token(root: Path) -> str:
@@ -167,16 +193,18 @@ def _ratio(one: Reader, other: Reader, pick: Callable[[Reader], list[float]] = _
 
 
 def _goals(readers: list[Reader]) -> list[Goal]:
-    nginx, ours, plain, guarded, any_, dev, *etcds = readers
+    nginx, ours, plain, guarded, any_, *_ = readers
     goals = [
-        Goal.least("hot reads x nginx", _ratio(ours, nginx), 1.0, "x"),
         Goal.least("hot reads x nginx, --no-wire", _ratio(plain, nginx), 0.4, "x"),
         Goal.below("hot reads, p99 x nginx's", _ratio(ours, nginx, _PICKS[1]), 1.25, "x"),
         Goal.least("hot reads with tokens x without", _ratio(guarded, ours), 0.8, "x"),
         Goal.least("hot reads of any service x of one", _ratio(any_, ours), 0.5, "x"),
-        Goal.least("hot reads x Flask's development server", _ratio(ours, dev), 40.0, "x"),
     ]
-    return goals + [Goal.least(f"hot reads x {each.title}", _ratio(ours, each), 10.0, "x") for each in etcds]
+    return goals + [
+        Goal.least(f"hot reads x {each.title}", _ratio(ours, each), each.bound, "x")
+        for each in readers
+        if each.bound is not None
+    ]
 
 
 def _found(pattern: str, text: str) -> re.Match[str]:

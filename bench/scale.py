@@ -27,6 +27,7 @@ class Scale:
         memory_services: Services of the server whose memory is looked at.
         watchers: Clients that wait at one time.
         crowd_s: Seconds of reading beside them.
+        java_peers: Whether peers that run on Java, and are fetched, are read from.
     """
 
     sizes: tuple[int, ...]
@@ -43,6 +44,7 @@ class Scale:
     memory_services: int
     watchers: int
     crowd_s: float
+    java_peers: bool
     live_configs: int
     live_commits: int
 
@@ -67,6 +69,7 @@ FULL = Scale(
     memory_services=10_000,
     watchers=10_000,
     crowd_s=15.0,
+    java_peers=True,
     live_configs=200,
     live_commits=500,
 )
@@ -85,6 +88,7 @@ QUICK = Scale(
     memory_services=100,
     watchers=50,
     crowd_s=1.5,
+    java_peers=False,
     live_configs=20,
     live_commits=20,
 )

@@ -1,6 +1,7 @@
 """Who else answers a read of 1 KB: nginx with a file, etcd's JSON gateway, Flask's development server.
 
-Each runs unmodified, on a free port of this machine, for the length of a block.
+Those that run on Java are in `jvm`.  Each runs unmodified, on a free port of this
+machine, for the length of a block.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ def nginx(folder: Path, body: bytes) -> Iterator[str]:
     folder.joinpath("html").mkdir(parents=True)
     folder.joinpath("html/document.json").write_bytes(body)
     user = "user root;\n" if os.geteuid() == 0 else ""  # else its workers may not read our folder
-    port = _free_port()
+    port = free_port()
     folder.joinpath("nginx.conf").write_text(user + _NGINX.format(root=folder, port=port), encoding="utf-8")
-    with _running("nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), port=port):
+    with running("nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), port=port):
         yield f"http://127.0.0.1:{port}/document.json"
 
 
@@ -62,19 +63,19 @@ def development_server(folder: Path, body: bytes) -> Iterator[str]:
     """Answer `body` from a route of Flask's own server, which keeps no connection; yield its URL."""
     folder.mkdir(parents=True)
     folder.joinpath("document.json").write_bytes(body)
-    port = _free_port()
+    port = free_port()
     command = (sys.executable, "-c", _DEVELOPMENT, str(port), str(folder / "document.json"))
-    with _running(*command, port=port):
+    with running(*command, port=port):
         yield f"http://127.0.0.1:{port}/config?service=a"
 
 
 @contextlib.contextmanager
 def etcd(folder: Path, body: bytes) -> Iterator[str]:
     """Keep `body` as a value; yield the URL of reads."""
-    port, peer = _free_port(), _free_port()
+    port, peer = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     command = ["etcd", "--data-dir", str(folder), "--listen-client-urls", url, "--advertise-client-urls", url]
-    with _running(*command, "--listen-peer-urls", f"http://127.0.0.1:{peer}", port=port):
+    with running(*command, "--listen-peer-urls", f"http://127.0.0.1:{peer}", port=port):
         put = json.dumps({"key": _coded(_KEY.encode()), "value": _coded(body)}).encode()
         deadline = time.monotonic() + _READY_S
         while True:
@@ -96,15 +97,16 @@ def etcd_script(folder: Path, *, is_serializable: bool) -> Path:
 
 
 @contextlib.contextmanager
-def _running(*command: str, port: int) -> Iterator[None]:
+def running(*command: str, port: int, ready_s: float = _READY_S) -> Iterator[None]:
+    """Run a program until the block ends, entered once it listens on `port`."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + _READY_S
+        deadline = time.monotonic() + ready_s
         while process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
                 break
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{command[0]}: does not listen after {_READY_S:.0f} s")
+                raise RuntimeError(f"{command[0]}: does not listen after {ready_s:.0f} s")
             time.sleep(0.05)
         if process.poll() is not None:
             raise RuntimeError(f"{command[0]}: exit {process.returncode} (expected: it serves)")
@@ -114,7 +116,8 @@ def _running(*command: str, port: int) -> Iterator[None]:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
