@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from configsvc.client import Change, Client, ClientClosed, LiveConfig, LiveOptions, NotReady, Request
-from configsvc.client.live import threads
-from configsvc.client.live.disk import LastGood
+from configsvc.client import Change, Client, ClientClosed, LiveOptions, Request
 from configsvc.core.errors import NameInvalid
 from configsvc.testing import FakeServer
 from configsvc.testing.fake import FakeServerTransport
+from tests.client.live.following import Settings, followed
 from tests.client.live.waiting import PATIENCE_S, eventually
-
-
-@dataclass(frozen=True)
-class Settings:
-    timeout_s: float
-    name: str = "api"
 
 
 class LateWatch(FakeServerTransport):
@@ -43,29 +32,6 @@ class LateWatch(FakeServerTransport):
         return stream
 
 
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer({"pay/api": {"timeout_s": 10}})
-
-
-@pytest.fixture
-def client(server: FakeServer) -> Iterator[Client]:
-    with server.client() as made:
-        yield made
-
-
-def on_disk(folder: Path) -> LiveOptions:
-    return LiveOptions(cache_dir=folder, first_delay_s=0.005, max_delay_s=0.02)
-
-
-def followed(server: FakeServer, config: LiveConfig[Settings]) -> list[Change[Settings]]:
-    """Return the list to which every change is added; there is a watch when this returns."""
-    changes: list[Change[Settings]] = []
-    config.on_change(changes.append)
-    eventually(lambda: config.status.is_connected)
-    return changes
-
-
 def test_the_first_value_is_the_servers(client: Client) -> None:
     config = client.config("pay/api", bind=Settings)
     assert config.value == Settings(10.0)
@@ -77,7 +43,7 @@ def test_the_first_value_is_the_servers(client: Client) -> None:
 
 def test_a_change_is_adopted_and_told_with_what_changed(server: FakeServer, client: Client) -> None:
     config = client.config("pay/api", bind=Settings)
-    changes = followed(server, config)
+    changes = followed(config)
     server.put("pay/api", {"timeout_s": 15, "name": "new"})
     eventually(lambda: changes)
     assert changes == [
@@ -91,7 +57,7 @@ def test_a_version_that_does_not_fit_is_counted_and_not_adopted(
     server: FakeServer, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = client.config("pay/api", bind=Settings)
-    changes = followed(server, config)
+    changes = followed(config)
     server.put("pay/api", {"timeout_s": "soon"})
     eventually(lambda: config.status.refusals)
     assert (config.value, config.version) == (Settings(10.0), 0)
@@ -125,7 +91,7 @@ def test_a_first_version_that_does_not_fit_is_told_to_the_server_without_values(
 def test_who_does_not_want_it_tells_the_server_nothing(server: FakeServer) -> None:
     with server.client(live=LiveOptions(cache_dir=None, report_rejections=False)) as client:
         config = client.config("pay/api", bind=Settings)
-        changes = followed(server, config)
+        changes = followed(config)
         server.put("pay/api", {"timeout_s": "soon"})
         server.put("pay/api", {"timeout_s": 7})
         eventually(lambda: changes)
@@ -135,7 +101,7 @@ def test_who_does_not_want_it_tells_the_server_nothing(server: FakeServer) -> No
 
 def test_an_outage_is_survived_and_ends_at_head_with_one_call(server: FakeServer, client: Client) -> None:
     config = client.config("pay/api", bind=Settings)
-    changes = followed(server, config)
+    changes = followed(config)
     server.go_down()
     eventually(lambda: not config.status.is_connected)
     for number in range(20):
@@ -150,93 +116,13 @@ def test_an_outage_is_survived_and_ends_at_head_with_one_call(server: FakeServer
 
 def test_a_burst_is_told_in_order_once_each_and_ends_at_head(server: FakeServer, client: Client) -> None:
     config = client.config("pay/api", bind=Settings)
-    changes = followed(server, config)
+    changes = followed(config)
     for number in range(200):
         server.put("pay/api", {"timeout_s": number})
     eventually(lambda: config.version == 200 and changes and changes[-1].version == 200)
     versions = [change.version for change in changes]
     assert versions == sorted(set(versions))
     assert all(later.old == before.new for before, later in pairwise(changes))
-
-
-def test_a_callback_that_raises_is_logged_and_the_others_are_called(
-    server: FakeServer, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    config = client.config("pay/api", bind=Settings)
-
-    @config.on_change
-    def broken(change: Change[Settings]) -> None:
-        raise RuntimeError("broken on purpose")
-
-    changes = followed(server, config)
-    server.put("pay/api", {"timeout_s": 1})
-    eventually(lambda: changes)
-    assert "broken on purpose" in caplog.text
-    config.forget(broken)
-    caplog.clear()
-    server.put("pay/api", {"timeout_s": 2})
-    eventually(lambda: len(changes) == 2)
-    assert "broken on purpose" not in caplog.text
-
-
-def test_a_callback_that_ends_its_thread_does_not_end_the_following(
-    server: FakeServer, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    config = client.config("pay/api", bind=Settings)
-    config.on_change(lambda change: sys.exit("restart me"))
-    changes = followed(server, config)
-    for number in (1, 2):
-        server.put("pay/api", {"timeout_s": number})
-        eventually(lambda: len(changes) == number)  # noqa: B023 - called in this round only
-    assert "SystemExit: restart me" in caplog.text
-
-
-def test_after_a_bug_no_config_says_that_it_is_the_newest(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(threads, "AFTER_A_BUG_S", 60.0)
-    transport = FakeServerTransport(server)
-    with Client(server.url, transport=transport, live=LiveOptions(cache_dir=None)) as client:
-        config = client.config("pay/api", bind=Settings)
-        eventually(lambda: config.status.is_connected)
-        with monkeypatch.context() as broken:
-            broken.setattr(transport, "send", lambda base_url, request: 1 / 0)
-            server.put("pay/api", {"timeout_s": 1})
-            eventually(lambda: "begun anew after a bug" in caplog.text)
-            eventually(lambda: config.age_s)
-        assert not config.status.is_connected
-
-
-def test_a_bug_after_the_end_ends_the_thread(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    client = server.client(live=on_disk(tmp_path))
-    config = client.config("pay/api", bind=Settings)
-    eventually(lambda: config.status.is_connected)
-    monkeypatch.setattr(LastGood, "save", lambda copies, document: 1 / 0)
-    config.on_change(lambda change: client.close())
-    server.put("pay/api", {"timeout_s": 1})
-    eventually(lambda: "configsvc-watch" not in [thread.name for thread in threading.enumerate()])
-    assert "begun anew" not in caplog.text
-
-
-def test_a_callback_may_close_the_client_and_make_configs(server: FakeServer) -> None:
-    server.put("pay/other", {"n": 1})
-    client = server.client()
-    config = client.config("pay/api")
-    done = threading.Event()
-    seen: list[object] = []
-
-    def use(change: object) -> None:
-        seen.append(client.config("pay/other").value)
-        client.close()
-        done.set()
-
-    config.on_change(use)
-    server.put("pay/api", {"timeout_s": 1})
-    assert done.wait(PATIENCE_S)
-    assert seen == [{"n": 1}]
-    eventually(lambda: "configsvc-watch" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_many_configs_have_one_watch_and_one_thread(server: FakeServer, client: Client) -> None:
@@ -255,7 +141,7 @@ def test_many_configs_have_one_watch_and_one_thread(server: FakeServer, client: 
 
 
 def test_a_config_that_comes_later_misses_nothing(server: FakeServer, client: Client) -> None:
-    followed(server, client.config("pay/api", bind=Settings))
+    followed(client.config("pay/api", bind=Settings))
     server.put("zoo/api", {"n": 0})
     config = client.config("zoo/api")
     server.put("zoo/api", {"n": 1})
@@ -269,7 +155,7 @@ def test_what_is_read_for_a_second_config_is_told_to_the_first(server: FakeServe
     transport = LateWatch(server)
     with Client(server.url, transport=transport, live=LiveOptions(cache_dir=None)) as client:
         first = client.config("pay/api", bind=Settings)
-        changes = followed(server, first)
+        changes = followed(first)
         transport.is_late.set()
         server.put("pay/api", {"timeout_s": 1})
         second = client.config("pay/api", bind=Settings)
@@ -292,7 +178,7 @@ def test_two_configs_of_one_service_are_bound_apart(server: FakeServer, client: 
 
 def test_a_deleted_service_keeps_its_last_value_and_says_so(server: FakeServer, client: Client) -> None:
     config = client.config("pay/api", bind=Settings)
-    changes = followed(server, config)
+    changes = followed(config)
     server.delete("pay/api")
     eventually(lambda: config.status.problem)
     assert config.status.problem == "deleted by version 1; the last value stays"
@@ -300,75 +186,6 @@ def test_a_deleted_service_keeps_its_last_value_and_says_so(server: FakeServer, 
     server.put("pay/api", {"timeout_s": 11})
     eventually(lambda: changes)
     assert (changes[0].old_version, changes[0].version, config.status.problem) == (0, 2, "")
-
-
-def test_without_a_server_a_copy_a_default_or_nothing(
-    tmp_path: Path, server: FakeServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    with server.client(live=on_disk(tmp_path)) as client:
-        config = client.config("pay/api", bind=Settings)
-        server.put("pay/api", {"timeout_s": 20})
-        eventually(lambda: config.version == 1)
-    server.go_down()
-    with server.client(live=on_disk(tmp_path)) as client:
-        config = client.config("pay/api", bind=Settings, default=Settings(0.0))
-        assert (config.value, config.source, config.version) == (Settings(20.0), "disk", 1)
-        assert config.age_s is not None
-        assert "pay/api: works from disk: version 1" in caplog.text
-        by_default = client.config("pay/new", bind=Settings, default=Settings(1.0))
-        assert (by_default.value, by_default["timeout_s"]) == (Settings(1.0), 1.0)
-        assert (by_default.source, by_default.version, by_default.age_s) == ("default", None, None)
-        nothing = client.config("pay/none", bind=Settings)
-        assert (nothing.source, nothing.version) == ("none", None)
-        for use in (lambda: nothing.value, lambda: nothing["x"], lambda: nothing.wait_ready(0.01)):
-            with pytest.raises(NotReady, match="ConnectError"):
-                use()
-        changes: list[Change[Settings]] = []
-        config.on_change(changes.append)
-        nothing.on_change(changes.append)
-        server.come_up()
-        config.wait_ready(PATIENCE_S, from_server=True)
-        server.put("pay/none", {"timeout_s": 5})
-        nothing.wait_ready(PATIENCE_S)
-        eventually(lambda: changes)
-    # What stood on disk is what the server has, so that there was nothing to tell.
-    assert [(change.service, change.old, change.old_version) for change in changes] == [
-        ("pay/none", None, None)
-    ]
-    assert config.source == "server"
-
-
-def test_a_copy_that_does_not_fit_any_more_is_passed_over(tmp_path: Path, server: FakeServer) -> None:
-    with server.client(live=on_disk(tmp_path)) as client:
-        client.config("pay/api")
-    server.go_down()
-    with server.client(live=on_disk(tmp_path)) as client:
-        config = client.config("pay/api", bind=dict[str, str], default={"a": "b"})
-        assert (config.value, config.source) == ({"a": "b"}, "default")
-
-
-def test_only_what_fits_is_kept_on_disk(tmp_path: Path, server: FakeServer) -> None:
-    with server.client(live=on_disk(tmp_path)) as client:
-        config = client.config("pay/api", bind=Settings)
-        server.put("pay/api", {})
-        eventually(lambda: config.status.refusals)
-    server.go_down()
-    with server.client(live=on_disk(tmp_path)) as client:
-        assert client.config("pay/api", bind=Settings).value == Settings(10.0)
-
-
-def test_a_full_disk_does_not_concern_the_config(
-    tmp_path: Path, server: FakeServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("")
-    with server.client(live=on_disk(tmp_path / "file")) as client:
-        config = client.config("pay/api", bind=Settings)
-        changes = followed(server, config)
-        for number in range(3):
-            server.put("pay/api", {"timeout_s": number})
-            eventually(lambda: len(changes) > number)  # noqa: B023 - called in this round only
-    assert len([each for each in caplog.records if "no copy is kept" in each.message]) == 1
-    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 def test_a_server_with_another_history_is_followed_from_there(
@@ -379,7 +196,7 @@ def test_a_server_with_another_history_is_followed_from_there(
         for number in range(5):
             server.put("pay/api", {"timeout_s": number})
         config = client.config("pay/api", bind=Settings)
-        changes = followed(server, config)
+        changes = followed(config)
         client.put("pay/own", {"n": 1})
         server.go_down()
         server.restore({"pay/api": {"timeout_s": 99}})
