@@ -15,6 +15,7 @@ from configsvc.access.decide import Access
 from configsvc.access.rates import RateLimits
 from configsvc.api.rates import PROBES
 from configsvc.api.v1.paths import COMMITS_PATH
+from configsvc.edge.allocator import CrowdAllocator
 from configsvc.edge.answering import Answerer
 from configsvc.edge.asgi import EdgeApp
 from configsvc.edge.bridge import BridgeLimits, WsgiBridge
@@ -42,6 +43,8 @@ FILES_BESIDE_CONNECTIONS = 256
 SPARE_STREAM_THREADS = 4
 MANY_CONNECTIONS = 1000
 """When so many have left, the system gets back the memory that they had."""
+CROWD = 250
+"""Connections from which on the C library allocates small objects."""
 TICKS_A_TRIM = 20
 KNOWN_REQUESTS_SHARE = 4
 """What part of `hot_cache_bytes` may be used beside it for requests as they were sent."""
@@ -58,6 +61,8 @@ class Server(uvicorn.Server):
         self._on_stop = on_stop
         self._most_connections = 0  # since memory was given back
         self._connections_before = 0
+        self._allocator = CrowdAllocator()
+        self._is_crowded = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
@@ -69,12 +74,15 @@ class Server(uvicorn.Server):
         """Do what is due ten times a second; return whether to stop."""
         count = len(self.server_state.connections)
         self._most_connections = max(self._most_connections, count)
+        if (count >= CROWD) != self._is_crowded:
+            self._is_crowded = count >= CROWD
+            self._allocator.use_libc(self._is_crowded)
         if counter % TICKS_A_TRIM == 0:
             is_leaving = count < self._connections_before - MANY_CONNECTIONS
             if count < self._most_connections - MANY_CONNECTIONS and not is_leaving:
                 self._most_connections = count
                 shrink(self.server_state.connections)
-                give_back_memory()
+                give_back_memory(is_collected=count < MANY_CONNECTIONS)
             self._connections_before = count
         return await super().on_tick(counter)
 

@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from configsvc.edge import server as edge_server
+from configsvc.edge.allocator import CrowdAllocator
 from configsvc.edge.lean import Flow
 from configsvc.edge.memory import shrink
-from configsvc.edge.server import MANY_CONNECTIONS, TICKS_A_TRIM, Server, make_server
+from configsvc.edge.server import CROWD, MANY_CONNECTIONS, TICKS_A_TRIM, Server, make_server
 from configsvc.edge.wire import WireProtocol
 from configsvc.settings import Settings
 from tests.access.book import Book
@@ -95,10 +96,15 @@ def server() -> Server:
 def test_memory_is_given_back_once_when_those_who_leave_have_left(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given_back: list[int] = []
+    given_back: list[tuple[int, bool]] = []
     connections: set[Any] = server.server_state.connections
-    monkeypatch.setattr(edge_server, "give_back_memory", lambda: given_back.append(len(connections)))
-    counts = [5 * MANY_CONNECTIONS, 3 * MANY_CONNECTIONS, 500, 400, 300, 200 + MANY_CONNECTIONS, 0, 0]
+
+    def give_back(*, is_collected: bool) -> None:
+        given_back.append((len(connections), is_collected))
+
+    monkeypatch.setattr(edge_server, "give_back_memory", give_back)
+    many = MANY_CONNECTIONS
+    counts = [9 * many, 7 * many, 7 * many, 3 * many, 500, 400, 300, 200 + many, 0, 0]
 
     async def test() -> None:
         for count in counts:
@@ -107,4 +113,21 @@ def test_memory_is_given_back_once_when_those_who_leave_have_left(
             await server.on_tick(TICKS_A_TRIM)
 
     asyncio.run(test())
-    assert given_back == [400, 0]
+    assert given_back == [(7 * many, False), (400, True), (0, True)]
+
+
+def test_the_c_library_allocates_while_there_is_a_crowd(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[bool] = []
+    connections: set[Any] = server.server_state.connections
+    monkeypatch.setattr(CrowdAllocator, "use_libc", lambda _, is_used: chosen.append(is_used))
+
+    async def test() -> None:
+        for count in (0, CROWD - 1, CROWD, 2 * CROWD, CROWD - 1, 0):
+            connections.clear()
+            connections.update(range(count))
+            await server.on_tick(1)
+
+    asyncio.run(test())
+    assert chosen == [True, False]
