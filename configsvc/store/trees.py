@@ -56,7 +56,8 @@ class Tree:
         self.raw = raw
         self.id = id_
         self._starts = _scan(raw) if starts is None else starts
-        # Filled as folders are entered: two threads may load one twice, which does no harm.
+        # Filled as folders are entered, by any thread: nobody may iterate over it.  Two may load
+        # one folder twice, which does no harm.
         self._folders: dict[bytes, Tree] = {} if folders is None else folders
 
     def __len__(self) -> int:
@@ -94,7 +95,9 @@ class Tree:
             changes: Name to what it becomes; None removes it, which must be there.
             children: The folders among them, sealed.
         """
-        folders = {name: tree for name, tree in self._folders.items() if name not in changes}
+        folders = self._folders.copy()  # in one step: readers may be entering folders meanwhile
+        for name in changes:
+            folders.pop(name, None)
         folders.update(children)
         if len(changes) > 1:
             return Tree(self._rebuilt(changes), _UNSEALED, folders=folders)

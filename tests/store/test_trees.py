@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -96,6 +100,34 @@ def test_thousands_of_new_files_in_one_folder_are_put_at_once() -> None:
     emptied = edited(root, dict.fromkeys(edits), store.load, store.objects)
     assert time.thread_time() - started < 1  # one by one they take 20 s
     assert emptied.id == EMPTY_TREE.id
+
+
+def test_an_edit_goes_on_while_readers_enter_folders_of_the_same_tree() -> None:
+    store = Store()
+    edits = {b"f%04d/a.json" % number: b"1" * 20 for number in range(2000)}
+    whole = edited(EMPTY_TREE, edits, store.load, store.objects)
+    shared = [Tree(whole.raw, whole.id) for _ in range(8)]  # as read from disk: no folder was entered
+    with switching_often():
+        reader = threading.Thread(
+            target=lambda: [find_folder(tree, path[:5], store.load) for tree in shared for path in edits]
+        )
+        reader.start()
+        for number, tree in enumerate(shared):
+            while len(tree._folders) < len(edits):
+                after = edited(tree, {b"f0000/b.json": b"2" * 20}, store.load, store.objects)
+                assert len(after) == len(edits), number
+        reader.join()
+
+
+@contextlib.contextmanager
+def switching_often() -> Iterator[None]:
+    """Have threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_new_names_that_differ_only_by_case_from_each_other_are_refused() -> None:
