@@ -87,7 +87,8 @@ def create_app(
     app.register_blueprint(make_health_blueprint(service, survey))
     app.register_blueprint(make_metrics_blueprint(metrics, is_open=settings.open_metrics))
     if pushers is not None:
-        app.register_blueprint(make_git_blueprint(settings.repo.absolute(), settings, pushers))
+        root = settings.repo.absolute()
+        app.register_blueprint(make_git_blueprint(root, settings, pushers, service.snapshot))
     _handle_errors(app)
     # What is done after a request runs last in, first out: the headers are there when it is noted.
     install_audit(app, service)

@@ -16,18 +16,18 @@ def explained(chunks: Iterable[bytes], find_reason: Callable[[], str]) -> Iterat
     Args:
         find_reason: Returns a line without its end; empty to leave git's own words.
     """
-    for packet in _packets(chunks):
-        content = packet[4:]
+    for line in _packets(chunks):
+        content = line[4:]
         if content.startswith(_DATA) and _FAILED.match(content, 5):
             reason = find_reason()
             if reason:
-                yield _packet(_MESSAGE + reason.encode() + b"\n")
+                yield packet(_MESSAGE + reason.encode() + b"\n")
         elif _FAILED.match(content):
             reason = find_reason()
             if reason:
-                yield _packet(b"unpack " + reason.encode() + b"\n")
+                yield packet(b"unpack " + reason.encode() + b"\n")
                 continue
-        yield packet
+        yield line
 
 
 def _packets(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -48,5 +48,6 @@ def _packets(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(rest)
 
 
-def _packet(content: bytes) -> bytes:
+def packet(content: bytes) -> bytes:
+    """Return content with its length in front (gitprotocol-common(5), "pkt-line Format")."""
     return b"%04x" % (len(content) + 4) + content

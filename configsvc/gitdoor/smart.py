@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,12 +22,14 @@ from configsvc.core.errors import Forbidden, MediaTypeUnsupported, NotFound, Req
 from configsvc.core.patterns import EVERYTHING
 from configsvc.gitdoor.cputime import CpuAllowance
 from configsvc.gitdoor.faults import fault_of
+from configsvc.gitdoor.haves import have_lines, with_lines
 from configsvc.gitdoor.inflating import read_chunks
 from configsvc.gitdoor.process import GitProcess
 from configsvc.gitdoor.pushers import VARIABLE, Pushers
 from configsvc.gitdoor.report import explained
 from configsvc.gitdoor.slots import Slots
 from configsvc.settings import Settings
+from configsvc.store.base import Snapshot
 
 PREFIX = "/config-repo.git"
 MAX_FETCH_REQUEST_BYTES = 32 << 20
@@ -52,9 +54,11 @@ def is_git_path(path: str) -> bool:
     return path.startswith(PREFIX + "/")
 
 
-def make_git_blueprint(root: Path, settings: Settings, pushers: Pushers) -> Blueprint:
-    """Return the blueprint of `/config-repo.git` for the repository at `root`."""
-    door = SmartHttp(root, settings, pushers)
+def make_git_blueprint(
+    root: Path, settings: Settings, pushers: Pushers, snapshot: Callable[[], Snapshot]
+) -> Blueprint:
+    """Return the blueprint of `/config-repo.git` for the repository at `root`, of which `snapshot` is."""
+    door = SmartHttp(root, settings, pushers, snapshot)
     blueprint = Blueprint("git", __name__)
     blueprint.add_url_rule(f"{PREFIX}/info/refs", "refs", door.refs, methods=["GET"])
     blueprint.add_url_rule(f"{PREFIX}/git-upload-pack", "fetch", door.fetch, methods=["POST"])
@@ -74,6 +78,7 @@ class SmartHttp:
     root: Path
     settings: Settings
     pushers: Pushers
+    snapshot: Callable[[], Snapshot]
 
     def __post_init__(self) -> None:
         self._slots = Slots(self.settings.git_processes)
@@ -91,7 +96,8 @@ class SmartHttp:
         head = b"" if environ.get("GIT_PROTOCOL") == "version=2" else _announcement(service)
         running = self._started(asking, arguments, environ)
         running.git.feed(())
-        return _response(running, f"application/x-{service}-advertisement", head)
+        lines = have_lines(self.snapshot()) if running.is_push else b""
+        return _response(running, f"application/x-{service}-advertisement", head, lines)
 
     def fetch(self) -> Response:
         """Answer the objects that a client asks for."""
@@ -156,10 +162,12 @@ class Running:
 class Output:
     """A process's output as the body of an answer; to close it ends the process."""
 
-    def __init__(self, running: Running, head: bytes, first: bytes) -> None:
+    def __init__(self, running: Running, head: bytes, first: bytes, lines: bytes) -> None:
         self._running = running
         chunks = self._read(first)
-        if running.is_push:
+        if lines:
+            chunks = with_lines(chunks, lines)
+        elif running.is_push:
             chunks = explained(chunks, running.git.find_reason)
         self._chunks = itertools.chain((head,), chunks)
 
@@ -178,7 +186,7 @@ class Output:
             _log.warning("git failed: %s", ascii(self._running.git.last_words()[-500:]))
 
 
-def _response(running: Running, media_type: str, head: bytes = b"") -> Response:
+def _response(running: Running, media_type: str, head: bytes = b"", lines: bytes = b"") -> Response:
     try:
         first = running.git.read()
         if not first and (code := running.git.wait()) != 0:
@@ -189,7 +197,7 @@ def _response(running: Running, media_type: str, head: bytes = b"") -> Response:
     except BaseException:
         running.close()
         raise
-    return Response(Output(running, head, first), headers=_UNCACHED, content_type=media_type)
+    return Response(Output(running, head, first, lines), headers=_UNCACHED, content_type=media_type)
 
 
 def _announcement(service: str) -> bytes:
