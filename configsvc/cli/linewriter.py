@@ -75,6 +75,10 @@ class LineWriter(logging.Handler):
         stamp = cast(StampedFormatter, self.formatter).stamp(_EPOCH_S)
         return PreparedLine(self.format(record).replace(stamp, _STAMP).replace(str(duration_ms), _DURATION))
 
+    def prepare_alike(self, line: PreparedLine, text: str, other: str) -> PreparedLine:
+        """Return a line as `line`, with `other` where it has `text`."""
+        return PreparedLine(line.text.replace(text, other))
+
     def write_line(self, line: PreparedLine, duration_ms: float, times: int = 1) -> None:
         """Take a prepared line as of now, so many times; it is filled in when it is written.
 

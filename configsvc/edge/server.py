@@ -46,7 +46,7 @@ MANY_CONNECTIONS = 1000
 CROWD = 250
 """Connections from which on the C library allocates small objects."""
 TICKS_A_TRIM = 20
-KNOWN_REQUESTS_SHARE = 4
+KNOWN_REQUESTS_SHARE = 2
 """What part of `hot_cache_bytes` may be used beside it for requests as they were sent."""
 
 

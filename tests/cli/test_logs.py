@@ -85,17 +85,28 @@ def test_a_json_line_has_the_traceback() -> None:
 
 @pytest.mark.usefixtures("logged_access")
 @pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/config?service=a%2Fb",
+        "/api/v1/configs/pay/api-1",
+        '/api/v1/configs/98765432.25/\x1b[31m"\\é',
+        "/config?service=cfg_0123456789abcdef0123456789abcdef",
+        "/config?service=bearer+0123456789abcdef0123456789abcdef",
+        "/" + "x" * 900,
+    ],
+)
 def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
-    log_format: str, monkeypatch: pytest.MonkeyPatch
+    target: str, log_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1_764_000_000.125  # a fraction that a float holds exactly
     monkeypatch.setattr(time, "time", lambda: now_s)
     terminal, writer = logging_to_a_terminal(monkeypatch, log_format)
 
-    line = AccessLine("GET", "/config?service=a%2Fb", 304)
+    line = AccessLine("GET", target, 304)
     for duration_s in (0.0, 1.23456):
         line.log(duration_s)
-        log_access("GET", "/config?service=a%2Fb", 304, duration_s, "-")
+        log_access("GET", target, 304, duration_s, "-")
     writer.close()
 
     lines = terminal.getvalue().splitlines()
@@ -104,6 +115,7 @@ def test_a_line_of_many_like_it_is_the_one_that_a_record_makes(
     assert "304" in lines[0]
     assert "1234.56" in lines[2]
     assert "2025-11-24T16:00:00.125" in lines[0]
+    assert "0123456789abcdef" not in lines[0]
 
 
 @pytest.mark.usefixtures("logged_access")
