@@ -15,7 +15,7 @@ PROJECT := setup.cfg pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fast lint format bench soak clean
+.PHONY: help setup run test fast lint format bench plots soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ format: $(VENV)/.dev ## Rewrite the code in the project's format
 
 bench: $(VENV)/.dev ## Measure writes, reads and start-up; print a table
 	$(BIN)/python -m bench $(ARGS)
+
+plots: $(VENV)/.dev ## Draw bench/plots
+	$(BIN)/python -m bench.curves $(ARGS)
 
 soak: $(VENV)/.dev ## Run the long tests: kill rounds, fuzzing, load
 	$(BIN)/python -m pytest -m soak -s --timeout=0 $(ARGS)

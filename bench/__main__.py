@@ -13,11 +13,13 @@ from pathlib import Path
 from bench import hot, http, memory, propagation, reads, start, watch, writes
 from bench.machine import facts
 from bench.repositories import Repositories
+from bench.results import updated
 from bench.scale import FULL, QUICK, Bench
-from bench.table import Goal, Report, Table, goal_table, page
+from bench.table import Report, goal_table
 from configsvc.cli.serve import SWITCH_INTERVAL_S
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+PLOTS = Path(__file__).with_name("plots")
 MEASUREMENTS: dict[str, Callable[[Bench], Report]] = {
     "writes": writes.measure,
     "http": http.measure,
@@ -41,26 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         about = facts(Path(folder), _command(sys.argv[1:] if arguments is None else arguments))
         for name, value in about:
             print(f"{name}: {value}")
-        bench = Bench(Repositories(Path(folder), _say), QUICK if options.quick else FULL, _say)
-        tables, goals = _measure(bench, options.only or list(MEASUREMENTS))
-    tables = ([goal_table(goals)] if goals else []) + tables
+        bench = Bench(Repositories(Path(folder), say), QUICK if options.quick else FULL, say)
+        reports = _measure(bench, options.only or list(MEASUREMENTS))
+    goals = [goal for report in reports.values() for goal in report.goals]
     if goals:
-        print("\n" + tables[0].text())
+        print("\n" + goal_table(goals).text())
     if options.write_results:
-        RESULTS.write_text(page(about, tables), encoding="utf-8")
+        pictures = [path.relative_to(RESULTS.parent).as_posix() for path in sorted(PLOTS.glob("*.svg"))]
+        before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+        RESULTS.write_text(updated(before, about, reports, MEASUREMENTS, pictures), encoding="utf-8")
     return 0
 
 
-def _measure(bench: Bench, names: Sequence[str]) -> tuple[list[Table], list[Goal]]:
-    tables: list[Table] = []
-    goals: list[Goal] = []
+def _measure(bench: Bench, names: Sequence[str]) -> dict[str, Report]:
+    reports = {}
     for name in names:
-        report = MEASUREMENTS[name](bench)
-        for table in report.tables:
+        reports[name] = MEASUREMENTS[name](bench)
+        for table in reports[name].tables:
             print("\n" + table.text(), flush=True)
-        tables += report.tables
-        goals += report.goals
-    return tables, goals
+    return reports
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,14 +72,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", action="append", choices=list(MEASUREMENTS), help="measure this alone; repeatable"
     )
-    parser.add_argument("--write-results", action="store_true", help=f"rewrite bench/{RESULTS.name}")
     parser.add_argument(
-        "--folder", type=Path, default=_folder(), help="where repositories are made: %(default)s"
+        "--write-results", action="store_true", help=f"rewrite what was measured in bench/{RESULTS.name}"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=default_folder(), help="where repositories are made: %(default)s"
     )
     return parser
 
 
-def _folder() -> Path:
+def default_folder() -> Path:
+    """Return where repositories are made unless somebody says otherwise."""
     # /tmp is often in memory, where a sync costs nothing and the figures would flatter.
     return Path("/var/tmp" if os.access("/var/tmp", os.W_OK) else tempfile.gettempdir())
 
@@ -87,7 +91,8 @@ def _command(arguments: Sequence[str]) -> str:
     return f'make bench ARGS="{" ".join(arguments)}"' if arguments else "make bench"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell who waits what is being done."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import statistics
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import peers
+from bench import peers, wrk
 from bench.corpus import SERVICES_A_FOLDER, service_name
 from bench.load import ROOT, Job, run_load
 from bench.peers import jvm
@@ -23,7 +22,6 @@ from bench.table import Goal, Report, Table, ms, number
 CONNECTIONS = 64
 _PATH = f"/api/v1/configs/{service_name(7)}"
 _JAVA_TURN_S = 10.0
-_UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 _RANDOM = """
 request = function()
   local n = math.random(0, %d)
@@ -40,6 +38,7 @@ class Reader:
 
     Args:
         options: Of wrk.
+        script: In Lua, for wrk.
         bound: How many times as many reads a second ours are to answer.
         least_s: Seconds that a turn lasts at least: who is slow answers nothing in less.
     """
@@ -47,6 +46,7 @@ class Reader:
     title: str
     url: str
     options: tuple[str, ...] = ()
+    script: str = ""
     bound: float | None = None
     least_s: float = 1.0
     rates: list[float] = field(default_factory=list)
@@ -64,21 +64,21 @@ class Reader:
         Raises:
             RuntimeError: An answer was no success.
         """
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(self.least_s, seconds):.0f}s", "--latency"]
-        text = subprocess.run(
-            [*command, *self.options, self.url], capture_output=True, text=True, check=True
-        ).stdout
-        if "Non-2xx" in text:
-            raise RuntimeError(f"{self.title}: {text}")
-        self.rates.append(float(_found(r"Requests/sec:\s+([\d.]+)", text)[1]))
-        for percent, kept in (("50", self.p50_ms), ("99", self.p99_ms)):
-            match = _found(rf"\n\s+{percent}%\s+([\d.]+)(us|ms|s)\s*\n", text)
-            kept.append(float(match[1]) * _UNITS_MS[match[2]])
+        reading = wrk.read(
+            self.url,
+            max(self.least_s, seconds),
+            connections=CONNECTIONS,
+            script=self.script,
+            options=self.options,
+        )
+        self.rates.append(reading.rate)
+        self.p50_ms.append(reading.percentiles_ms[50])
+        self.p99_ms.append(reading.percentiles_ms[99])
 
 
 def measure(bench: Bench) -> Report:
     """Return how many reads a second there are, and how they compare; nothing where wrk is missing."""
-    if not peers.is_there("wrk"):
+    if not wrk.is_installed():
         bench.say("hot: wrk is not installed; left out")
         return Report()
     missing = [program for program in ("nginx", "etcd") if not peers.is_there(program)]
@@ -125,8 +125,6 @@ def _readers(
     guarded = held.enter_context(ServerProcess(guarded_root))
     bench.say(f"hot: reading {services} services once")
     run_load(Job(ours.port, 8, 0.0, services=services, in_turn=True, path="/api/v1/configs/{}"))
-    script = folder / "random.lua"
-    script.write_text(_RANDOM % (services - 1, SERVICES_A_FOLDER), encoding="ascii")
     dev = held.enter_context(peers.development_server(folder / "development", body))
     readers = [
         Reader("configsvc", url),
@@ -136,7 +134,11 @@ def _readers(
             f"http://127.0.0.1:{guarded.port}{_PATH}",
             ("-H", f"Authorization: Bearer {token}"),
         ),
-        Reader(f"configsvc, any of {number(services)}", url, ("-s", str(script))),
+        Reader(
+            f"configsvc, any of {number(services)}",
+            url,
+            script=_RANDOM % (services - 1, SERVICES_A_FOLDER),
+        ),
         Reader("Flask's development server", dev, bound=40.0),
     ]
     if "nginx" not in missing:
@@ -145,8 +147,8 @@ def _readers(
     if "etcd" not in missing:
         address = held.enter_context(peers.etcd(folder / "etcd", body))
         for kind, is_serializable in (("serializable", True), ("linearizable", False)):
-            lua = peers.etcd_script(folder, is_serializable=is_serializable)
-            readers.append(Reader(f"etcd's JSON gateway, {kind}", address, ("-s", str(lua)), bound=10.0))
+            script = peers.etcd_script(is_serializable=is_serializable)
+            readers.append(Reader(f"etcd's JSON gateway, {kind}", address, script=script, bound=10.0))
     if bench.scale.java_peers:
         bench.say("hot: asking Maven for those who run on Java")
         readers += _java_readers(folder, body, missing, held)
@@ -205,10 +207,3 @@ def _goals(readers: list[Reader]) -> list[Goal]:
         for each in readers
         if each.bound is not None
     ]
-
-
-def _found(pattern: str, text: str) -> re.Match[str]:
-    match = re.search(pattern, text)
-    if match is None:
-        raise RuntimeError(f"wrk: said {text!r} (expected: its figures)")
-    return match

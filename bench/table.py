@@ -1,4 +1,4 @@
-"""What a run found, as aligned text and as the page `bench/RESULTS.md`."""
+"""What a run found, as aligned text and as Markdown."""
 
 from __future__ import annotations
 
@@ -33,13 +33,8 @@ class Table:
         return "\n".join([*lines, *self.notes])
 
     def markdown(self) -> str:
-        """Return the table for a page."""
-        lines = [
-            f"## {self.title}",
-            "",
-            _markdown_row(self.columns),
-            _markdown_row(["---"] * len(self.columns)),
-        ]
+        """Return the table for a page, without its title."""
+        lines = [_markdown_row(self.columns), _markdown_row(["---"] * len(self.columns))]
         lines += map(_markdown_row, self.rows)
         for note in self.notes:
             lines += ["", note]
@@ -80,28 +75,6 @@ def goal_table(goals: Iterable[Goal]) -> Table:
     for goal in goals:
         table.add(goal.what, goal.bound, goal.measured, "reached" if goal.reached else "MISSED")
     return table
-
-
-def page(facts: Sequence[tuple[str, str]], tables: Iterable[Table]) -> str:
-    """Return the page of results.
-
-    Args:
-        facts: Name and value of what was run where and when.
-    """
-    lines = [
-        "# Results",
-        "",
-        "Written by the command below; another machine gives other figures. What counts are the ratios",
-        "within one run: rivals take turns with us on the same disk, and the median of the rounds is shown.",
-        "Clients and server share the cores.",
-        "",
-        "| | |",
-        "| --- | --- |",
-        *(_markdown_row(fact) for fact in facts),
-    ]
-    for table in tables:
-        lines += ["", table.markdown()]
-    return "\n".join(lines) + "\n"
 
 
 def number(value: float) -> str:

@@ -10,10 +10,11 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.corpus import service_name
 from bench.crowd import CrowdProcess
-from bench.load import Job, finish_load, start_load
+from bench.load import Job, finish_load, run_load, start_load
 from bench.memory import processor_ms, resident_megabytes
 from bench.samples import percentile
 from bench.scale import Bench
@@ -31,6 +32,7 @@ _WAIT_S = 60.0
 _READ_PAUSE_S = 0.005
 _READ_PATH = f"/api/v1/configs/{service_name(1)}"
 _COMMIT_PAUSE_S = 0.5
+_WRITES_BEFORE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +83,15 @@ def measure(bench: Bench) -> Report:
             "From the start of the PUT to the arrival at the last client: one process with bare sockets.",
             "They share the two cores; the server's CPU is what it computes for one commit, kernel included.",
             "Reads are made one after the other by a process of their own, with pauses of 5 ms, meanwhile.",
-            "Each commit waits until all clients wait.  Memory after: 6 s after all have hung up.",
+            "Each commit waits until all clients wait.",
+            "Memory before: after some writes and reads; after: 6 s after all have hung up.",
         ),
     )
     report = Report([table])
     for kind in (streams(), polls()):
         bench.say(f"watch: {watchers} {kind.title}")
-        with (
-            ServerProcess(
-                bench.repositories.services(bench.scale.sizes[0]), "--log-level", "warning"
-            ) as server,
-            CrowdProcess(server.port, watchers, kind.told, kind.waiting) as crowd,
-        ):
-            found = _measure(server, crowd, kind, watchers, bench.scale.crowd_s)
+        root = bench.repositories.services(bench.scale.sizes[0])
+        found = gather(root, kind, watchers, bench.scale.crowd_s)
         table.add(kind.title, *found.cells())
         if watchers >= GOALS_FROM_WATCHERS:
             report.goals.extend(found.goals(kind.title))
@@ -150,9 +148,26 @@ class Found:
         ]
 
 
+def gather(root: Path, kind: Kind, watchers: int, crowd_s: float) -> Found:
+    """Have clients wait for what a server has, and commit while they do; return what they saw.
+
+    Args:
+        crowd_s: Seconds of commits, and of reads beside them.
+    """
+    with (
+        ServerProcess(root, "--log-level", "warning") as server,
+        CrowdProcess(server.port, watchers, kind.told, kind.waiting) as crowd,
+    ):
+        return _measure(server, crowd, kind, watchers, crowd_s)
+
+
 def _measure(server: ServerProcess, crowd: CrowdProcess, kind: Kind, watchers: int, crowd_s: float) -> Found:
     put = _writer(server.port)
-    tag = put(0)
+    tag = ""
+    for edition in range(-_WRITES_BEFORE, 1):  # what is made at the first use is none of the crowd's
+        tag = put(edition)
+    run_load(Job(server.port, 8, 1.0, targets=(_READ_PATH,)))
+    _wait_for_all(server.port, 0)
     found = Found(watchers, resident_megabytes(server.pid))
     crowd.do("gather", kind.ask(tag))
     _wait_for_all(server.port, watchers)

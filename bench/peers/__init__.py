@@ -88,12 +88,10 @@ def etcd(folder: Path, body: bytes) -> Iterator[str]:
         yield url + "/v3/kv/range"
 
 
-def etcd_script(folder: Path, *, is_serializable: bool) -> Path:
+def etcd_script(*, is_serializable: bool) -> str:
     """Return a script by which wrk asks etcd for the value; serializable reads ask no quorum."""
     asked = json.dumps({"key": _coded(_KEY.encode()), "serializable": is_serializable})
-    path = folder / f"etcd-{is_serializable}.lua"
-    path.write_text(f"wrk.method = 'POST'\nwrk.body = '{asked}'\n", encoding="ascii")
-    return path
+    return f"wrk.method = 'POST'\nwrk.body = '{asked}'\n"
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.table import Goal, Table, goal_table, ms, number, page
+from bench.table import Goal, Table, goal_table, ms, number
 
 
 def small_table() -> Table:
@@ -21,14 +21,6 @@ def test_text_aligns_words_left_and_figures_right() -> None:
         "git          23.4",
         "Noted.",
     ]
-
-
-def test_the_page_names_the_machine_before_the_tables() -> None:
-    text = page([("command", "`make bench`")], [small_table()])
-    assert "| command | `make bench` |" in text
-    assert text.endswith(
-        "| writer | commits/s |\n| --- | --- |\n| store | 1,500 |\n| git | 23.4 |\n\nNoted.\n"
-    )
 
 
 def test_a_row_of_another_length_is_refused() -> None:
