@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from configsvc.gitdoor.report import packet
+from configsvc.gitdoor.report import packet, packets
 from configsvc.store.base import Snapshot
 
 _DENSE = 64
@@ -36,12 +36,7 @@ def named_revisions(newest: int) -> Iterator[int]:
 
 def with_lines(chunks: Iterable[bytes], lines: bytes) -> Iterator[bytes]:
     """Yield an advertisement with lines more before the flush that ends it; one without that, as it comes."""
-    held = b""
-    for chunk in chunks:
-        held += chunk
-        if len(held) > len(_FLUSH):
-            yield held[: -len(_FLUSH)]
-            held = held[-len(_FLUSH) :]
-    if held == _FLUSH:
-        yield lines
-    yield held
+    for each in packets(chunks):
+        if each == _FLUSH:
+            yield lines
+        yield each

@@ -16,7 +16,7 @@ def explained(chunks: Iterable[bytes], find_reason: Callable[[], str]) -> Iterat
     Args:
         find_reason: Returns a line without its end; empty to leave git's own words.
     """
-    for line in _packets(chunks):
+    for line in packets(chunks):
         content = line[4:]
         if content.startswith(_DATA) and _FAILED.match(content, 5):
             reason = find_reason()
@@ -30,7 +30,7 @@ def explained(chunks: Iterable[bytes], find_reason: Callable[[], str]) -> Iterat
         yield line
 
 
-def _packets(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def packets(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield packets with their lengths; what are none, as it comes."""
     rest = bytearray()
     for chunk in chunks:

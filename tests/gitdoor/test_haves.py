@@ -80,7 +80,7 @@ def test_what_is_named_becomes_sparser_with_its_age() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 100])
 def test_lines_come_before_the_end_however_it_is_cut(size: int) -> None:
-    whole = b"001fone line of an advertisement0000"
+    whole = b"0020one line of an advertisement0000"
     chunks = [whole[start : start + size] for start in range(0, len(whole), size)]
     assert b"".join(with_lines(chunks, b"LINES")) == whole[:-4] + b"LINES0000"
 
