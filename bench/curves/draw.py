@@ -1,4 +1,4 @@
-"""Charts as SVG, by matplotlib (`pip install 'configsvc[plots]'`)."""
+"""Charts as SVG, by matplotlib (`pip install 'configsvc[bench]'`)."""
 
 from __future__ import annotations
 
