@@ -57,7 +57,7 @@ class SeedApi:
         snapshot = self._service.snapshot()
         entry = self._service.find_entry(snapshot, name, version)
         parse_precondition(request.headers.get("If-Match"), None).check(name, document_tag_of(entry))
-        if is_known(_seed_tag(entry)):
+        if is_known(seed_tag(entry)):
             return _document_response(b"", entry, snapshot.revision, status=304)
         if version is None and entry.version > entry.born:
             return _document_response(self._maps.render(snapshot, entry, asker()), entry, snapshot.revision)
@@ -129,7 +129,8 @@ def _name_in(document: Document) -> str:
     return name
 
 
-def _seed_tag(entry: Entry) -> str:
+def seed_tag(entry: Entry) -> str:
+    """Return the ETag of an answer about `entry`."""
     return document_tag(entry.version, entry.blob_id or "", "seed")
 
 
@@ -137,7 +138,7 @@ def _document_response(
     body: bytes | Iterator[bytes], entry: Entry, revision: int, *, status: int = 200
 ) -> Response:
     response = Response(body, status=status, mimetype="application/json")
-    response.headers["ETag"] = _seed_tag(entry)
+    response.headers["ETag"] = seed_tag(entry)
     response.headers["Cache-Control"] = "no-cache"
     response.headers[headers.REVISION] = str(revision)
     response.headers[headers.VERSION] = str(entry.version)

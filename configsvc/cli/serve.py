@@ -125,7 +125,7 @@ def serve(settings: Settings) -> None:
             rates=rates,
             metrics=metrics,
         )
-        hot = HotAnswerer(unlogged(app), instance.access, service.snapshot, settings.hot_cache_bytes)
+        hot = HotAnswerer(unlogged(app), instance.access, service, settings.hot_cache_bytes)
         server = make_server(
             app if tracer is None else tracer.wsgi(app, route_key=ROUTE, id_key=REQUEST_ID),
             settings,

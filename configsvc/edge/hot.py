@@ -154,6 +154,12 @@ class HotReads:
         while self.used_bytes > self._max_bytes:
             self._drop(next(iter(self._kept)))
 
+    def keep_ahead(self, target: bytes, read: HotRead) -> bool:
+        """Keep an answer that nobody asked for, unless there is one; return whether more have room."""
+        if target not in self._kept and read.size <= self._max_bytes // 8:
+            self.keep(target, read)
+        return self.used_bytes <= self._max_bytes // 4 * 3
+
     def _renew(self, target: bytes, read: HotRead, snapshot: Snapshot) -> bool:
         """Return whether an answer holds at a later snapshot too; drop it when it does not."""
         if read.revision > snapshot.revision:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,13 +14,15 @@ from configsvc.access.decide import Access
 from configsvc.api import headers
 from configsvc.api.access_log import NO_REQUEST_ID, AccessLine, log_access
 from configsvc.core.measures import Spread
-from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send, raw_headers
-from configsvc.edge.environ import make_environ
+from configsvc.edge.asgi_types import AsgiApp, RawHeaders, Receive, Scope, Send
 from configsvc.edge.exchange import SLICE_BYTES
-from configsvc.edge.hot import HotRead, HotReads, hot_read
+from configsvc.edge.hot import HotRead, HotReads
+from configsvc.edge.hot_bulk import HotBulk
+from configsvc.edge.hot_maker import HotMaker
 from configsvc.edge.hot_readers import HotReaders
 from configsvc.edge.hot_requests import HotRequest, find_request, is_hot, is_named, target_of
-from configsvc.edge.wsgi_call import WsgiCall
+from configsvc.edge.read_ahead import ReadAhead
+from configsvc.service import ConfigService
 from configsvc.store.base import Snapshot
 
 if TYPE_CHECKING:
@@ -40,13 +41,11 @@ class HotAnswerer:
 
     Args:
         app: Makes the answers that are kept; its own log of requests left out.
-        snapshot: Returns the newest snapshot.
+        service: That `app` is over.
         max_bytes: See `HotReads`.
     """
 
-    def __init__(
-        self, app: WSGIApplication, access: Access, snapshot: Callable[[], Snapshot], max_bytes: int
-    ) -> None:
+    def __init__(self, app: WSGIApplication, access: Access, service: ConfigService, max_bytes: int) -> None:
         self.reads = HotReads(max_bytes)
         self.answered: Counter[int] = Counter()
         """How many answers were given through ASGI, by status."""
@@ -55,14 +54,16 @@ class HotAnswerer:
         self.spread = Spread()
         """Seconds that the answers through ASGI took."""
         self.made = 0
-        """How many answers the application was asked for."""
-        self._app = app
-        self.newest = snapshot
+        """How many answers were made when they were asked for."""
+        self.newest = service.snapshot
         self.now_s = access.now_s
-        self._readers = HotReaders(access, snapshot)
+        self._readers = HotReaders(access, service.snapshot)
         self._hosts: set[bytes] = set()  # that the application has answered to
         self._making: dict[tuple[bytes, bytes], asyncio.Future[HotRead | None]] = {}
         self._pool = ThreadPoolExecutor(FILL_THREADS, "hot")
+        self._maker = HotMaker(app, service)
+        self._bulk = HotBulk(self._maker, self._pool)
+        self._ahead = ReadAhead(self._maker, self.reads, self._pool)
         self._behind: AsgiApp | None = None
 
     def start(self) -> None:
@@ -112,7 +113,8 @@ class HotAnswerer:
         line.log_all(durations_s)
 
     def drain(self) -> None:
-        """Go on: nothing waits here."""
+        """Make no more answers ahead; nothing waits here."""
+        self._ahead.stop()
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -166,13 +168,21 @@ class HotAnswerer:
         key = (request.target, request.host)
         making = self._making.get(key)
         if making is None:
-            loop = asyncio.get_running_loop()
-            making = loop.run_in_executor(self._pool, self._ask, request, dict(scope))
+            making = asyncio.get_running_loop().create_task(self._ask(request, scope))
             self._making[key] = making
             self.made += 1
+            self._ahead.note_made(self.newest(), is_seed=request.is_seed)
             # The first to be called, so that those who wait find it kept.
             making.add_done_callback(partial(self._end_making, key))
         return await asyncio.shield(making)
+
+    async def _ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
+        """Return the answer by its template, or the application's where there is none or its host is new."""
+        made = await self._bulk.make(request) if request.host in self._hosts else None
+        if made is not None:
+            return made
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._maker.ask, request, dict(scope))
 
     def _end_making(self, key: tuple[bytes, bytes], making: asyncio.Future[HotRead | None]) -> None:
         del self._making[key]
@@ -184,21 +194,6 @@ class HotAnswerer:
         if len(self._hosts) >= MAX_HOSTS:
             self._hosts.clear()
         self._hosts.add(host)
-
-    def _ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
-        """Return the application's answer to the plain read, or its mark; None when it refuses to answer."""
-        asked: RawHeaders = [(b"host", request.host)]
-        if request.authorization is not None:
-            asked.append((b"authorization", request.authorization))
-        call = WsgiCall(self._app, make_environ({**scope, "method": "GET", "headers": asked}, io.BytesIO()))
-        try:
-            body = call.start()
-            is_whole = call.is_done
-        finally:
-            call.close()
-        if call.status != 200:
-            return None
-        return hot_read(request.service, raw_headers(call.headers), body if is_whole else None)
 
 
 async def _send_body(send: Send, body: memoryview) -> None:

@@ -48,7 +48,12 @@ class HotRequest:
     def is_content(self, media_type: bytes) -> bool:
         """Return whether the client takes the form in which a document is stored; `/config` has one only."""
         plain = self.accept in (None, b"", b"*/*", media_type)
-        return plain or self.target.startswith(_SEED)
+        return plain or self.is_seed
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether `/config` is asked."""
+        return self.target.startswith(_SEED)
 
     @property
     def service(self) -> str:
@@ -76,6 +81,11 @@ def find_request(sent_target: bytes, headers: RawHeaders) -> HotRequest | None:
     if host is None or not (tag is None or ONE_TAG.fullmatch(tag)):
         return None
     return HotRequest(target, host, found.get(b"authorization"), found.get(b"accept"), tag)
+
+
+def target_for(service: str, *, is_seed: bool) -> bytes:
+    """Return the target of a plain read of `service`."""
+    return (_SEED if is_seed else _API) + service.encode("ascii")
 
 
 def is_named(request: HotRequest) -> bool:

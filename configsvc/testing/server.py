@@ -58,7 +58,7 @@ def running_server(folder: Path) -> Iterator[RunningServer]:
     with listening_socket(settings) as listener, open_instance(settings) as instance:
         service, access = instance.service, instance.access
         app = create_app(service, settings, access=access)
-        hot = HotAnswerer(unlogged(app), access, service.snapshot, settings.hot_cache_bytes)
+        hot = HotAnswerer(unlogged(app), access, service, settings.hot_cache_bytes)
         with contextlib.closing(hot):
             server = make_server(
                 app,

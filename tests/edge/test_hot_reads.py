@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -22,63 +20,7 @@ from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from configsvc.store.memory import MemoryStore
 from tests.access.book import Book, bearer, token_of
-from tests.edge.running import running
-
-Headers = dict[str, str]
-Request = tuple[str, str, Headers]
-Answer = tuple[int, list[tuple[str, str]], bytes]
-
-SEED, API = "/config?service=", "/api/v1/configs/"
-
-
-@dataclass
-class Pair:
-    """The same service twice: with hot reads and without."""
-
-    book: Book
-    hot: HotAnswerer
-    ports: tuple[int, int] = (0, 0)
-
-    def ask(self, port: int, request: Request) -> Answer:
-        method, target, headers = request
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        with closing(connection):
-            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in {"Host": "localhost", **headers}.items():
-                connection.putheader(name, value)
-            connection.endheaders()
-            response = connection.getresponse()
-            kept = sorted(
-                (name.lower(), value) for name, value in response.getheaders() if name.lower() != "date"
-            )
-            return response.status, kept, response.read()
-
-    @property
-    def answered(self) -> Counter[int]:
-        """Answers given in front of Flask, by status."""
-        return self.ready + self.hot.answered
-
-    @property
-    def ready(self) -> Counter[int]:
-        """Those of them that went straight to the network: told before the next question is read."""
-        self.ask(self.ports[0], ("GET", "/healthz", {}))
-        return self.hot.ready
-
-    def check(self, request: Request) -> Answer:
-        """Return the answer to a request; both give the same, the first time and later."""
-        expected = self.ask(self.ports[1], request)
-        for _ in range(2):
-            assert self.ask(self.ports[0], request) == expected, request
-        return expected
-
-
-@contextmanager
-def pair(book: Book, settings: Settings) -> Iterator[Pair]:
-    service = ConfigService(book.store, bounds=settings.bounds)
-    app = create_app(service, settings, access=book.access)
-    hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
-    with closing(hot), running(app, settings, hot=hot) as front, running(app, settings) as behind:
-        yield Pair(book, hot, (front, behind))
+from tests.edge.pairs import API, SEED, Headers, Pair, pair
 
 
 @pytest.fixture(params=[False, True], ids=["edge", "wire"])
@@ -302,7 +244,7 @@ def test_answers_of_one_turn_are_counted_as_what_each_of_them_was() -> None:
     book.put("web.json", b"{}\n")
     service = ConfigService(book.store)
     app = create_app(service, Settings(), access=book.access)
-    with closing(HotAnswerer(unlogged(app), book.access, service.snapshot, 64 << 10)) as hot:
+    with closing(HotAnswerer(unlogged(app), book.access, service, 64 << 10)) as hot:
         statuses = asyncio.run(_ask_around_a_change(book, hot))
     assert statuses == [b"304", b"304", b"200"]
     assert hot.ready == {304: 2, 200: 1}

@@ -44,7 +44,7 @@ def serving(
     )
     app = create_app(service, settings, access=book.access, rates=rates)
     with ExitStack() as held:
-        hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
+        hot = HotAnswerer(unlogged(app), book.access, service, settings.hot_cache_bytes)
         held.enter_context(closing(hot))
         answerers = make_watches(service, book.access, settings)
         port = held.enter_context(

@@ -196,7 +196,7 @@ def test_thousands_who_come_again_at_once_leave_others_their_turns_and_one_who_h
         assert [len(each.parked) for each in connections] == [1, *[2] * (count - 1)]
         return seen
 
-    with closing(HotAnswerer(app, book.access, service.snapshot, 1 << 20)) as hot:
+    with closing(HotAnswerer(app, book.access, service, 1 << 20)) as hot:
         seen = asyncio.run(test(hot))
     assert seen[0] == 0
     assert max(after - before for before, after in pairwise(seen)) <= PORTION

@@ -27,7 +27,7 @@ OTHER = b"GET /api/v1/configs/a HTTP/1.1\r\nHost: localhost\r\nConnection: close
 def served(book: Book, settings: Settings) -> Iterator[tuple[int, WatchStreams]]:
     service = ConfigService(book.store)
     app = create_app(service, settings, access=book.access)
-    hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
+    hot = HotAnswerer(unlogged(app), book.access, service, settings.hot_cache_bytes)
     watches = make_watches(service, book.access, settings)
     streams = next(each for each in watches if isinstance(each, WatchStreams))
     with closing(hot), running(app, settings, hot=hot, answerers=watches) as port:

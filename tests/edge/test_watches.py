@@ -72,7 +72,7 @@ def port(book: Book, wire: bool) -> Iterator[int]:
 def served(book: Book, settings: Settings) -> Iterator[int]:
     service = ConfigService(book.store)
     app = create_app(service, settings, access=book.access)
-    hot = HotAnswerer(unlogged(app), book.access, service.snapshot, settings.hot_cache_bytes)
+    hot = HotAnswerer(unlogged(app), book.access, service, settings.hot_cache_bytes)
     watches = make_watches(service, book.access, settings)
     with closing(hot), running(app, settings, hot=hot, answerers=watches) as port:
         yield port

@@ -10,8 +10,8 @@ import pytest
 
 from configsvc.settings import Settings
 from tests.access.book import Book
+from tests.edge.pairs import Pair, pair
 from tests.edge.running import connect, read_to_end, split_answers
-from tests.edge.test_hot_reads import Pair, pair
 
 GET = b"GET /config?service=web HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CLOSE = b"GET /config?service=web HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

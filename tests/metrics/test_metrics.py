@@ -56,7 +56,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         app = create_app(service, settings, metrics=metrics)
         access = Access(store.snapshot)
         store.listen(lambda paths: access.refresh())
-        hot = HotAnswerer(unlogged(app), access, service.snapshot, settings.hot_cache_bytes)
+        hot = HotAnswerer(unlogged(app), access, service, settings.hot_cache_bytes)
         held.enter_context(closing(hot))
         watches = make_watches(service, access, settings, metrics)
         port = held.enter_context(running(app, settings, hot=hot, answerers=watches, metrics=metrics))

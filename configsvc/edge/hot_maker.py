@@ -1,0 +1,113 @@
+"""Makes the answers to plain reads that are kept: the first of each kind by Flask, others by its template."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from configsvc.edge.asgi_types import RawHeaders, Scope, raw_headers
+from configsvc.edge.environ import make_environ
+from configsvc.edge.hot import HotRead, hot_read
+from configsvc.edge.hot_requests import HotRequest, target_for
+from configsvc.edge.hot_templates import Kind, Template, parts_of, template_of
+from configsvc.edge.wsgi_call import WsgiCall
+from configsvc.service import ConfigService
+from configsvc.store.base import Entry, Snapshot
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+LEAST_BULK = 4
+"""A command of its own pays for so many documents; fewer are read by the one that stays running."""
+
+
+class HotMaker:
+    """Makes answers, in any thread.
+
+    Args:
+        app: What the answers are those of; its own log of requests left out.
+    """
+
+    def __init__(self, app: WSGIApplication, service: ConfigService) -> None:
+        self._app = app
+        self._service = service
+        self._templates: dict[Kind, Template] = {}
+
+    def ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
+        """Return the application's answer to the plain read, or its mark; None when it refuses to answer."""
+        asked: RawHeaders = [(b"host", request.host)]
+        if request.authorization is not None:
+            asked.append((b"authorization", request.authorization))
+        call = WsgiCall(self._app, make_environ({**scope, "method": "GET", "headers": asked}, io.BytesIO()))
+        try:
+            body = call.start()
+            is_whole = call.is_done
+        finally:
+            call.close()
+        if call.status != 200:
+            return None
+        read = hot_read(request.service, raw_headers(call.headers), body if is_whole else None)
+        if not read.is_unfit:
+            self._learn(read, is_seed=request.is_seed)
+        return read
+
+    def fill(self, requests: Sequence[HotRequest]) -> list[HotRead | None]:
+        """Return the answers to requests that may be answered; None for one that there is no template for.
+
+        Raises:
+            ObjectMissing: The repository is damaged.
+        """
+        snapshot = self._service.snapshot()
+        entries = [self._find(snapshot, request) for request in requests]
+        wanted = {entry.blob_id for entry in entries if entry is not None and entry.blob_id is not None}
+        if len(wanted) < LEAST_BULK:
+            texts = {blob_id: snapshot.blob(blob_id) for blob_id in wanted}
+        else:
+            texts = dict(snapshot.blobs(wanted))
+        return [
+            None
+            if entry is None or entry.blob_id is None
+            else self._fill(entry, texts[entry.blob_id], snapshot.revision, is_seed=request.is_seed)
+            for request, entry in zip(requests, entries, strict=True)
+        ]
+
+    def make_ahead(
+        self, services: Collection[str], snapshot: Snapshot, *, is_seed: bool
+    ) -> Iterator[tuple[bytes, HotRead]]:
+        """Yield targets and answers of those services for which there is a template.
+
+        Raises:
+            ObjectMissing: The repository is damaged.
+        """
+        entries = [entry for entry in map(snapshot.find, services) if entry is not None and entry.blob_id]
+        texts = dict(snapshot.blobs({entry.blob_id for entry in entries if entry.blob_id}))
+        for entry in entries:
+            assert entry.blob_id is not None
+            made = self._fill(entry, texts[entry.blob_id], snapshot.revision, is_seed=is_seed)
+            if made is not None:
+                yield target_for(entry.service, is_seed=is_seed), made
+
+    def _find(self, snapshot: Snapshot, request: HotRequest) -> Entry | None:
+        """Return the newest version of a service that there is a template for."""
+        entry = snapshot.find(request.service)
+        is_ours = entry is not None and (request.is_seed, entry.format) in self._templates
+        return entry if is_ours else None
+
+    def _fill(self, entry: Entry, data: bytes, revision: int, *, is_seed: bool) -> HotRead | None:
+        template = None if entry.format is None else self._templates.get((is_seed, entry.format))
+        parts = None if template is None else parts_of(entry, data, self._service.bounds, is_seed=is_seed)
+        return None if template is None or parts is None else template.fill(entry.service, parts, revision)
+
+    def _learn(self, read: HotRead, *, is_seed: bool) -> None:
+        """Make a template of the application's answer, where there is none of its kind."""
+        snapshot = self._service.snapshot()
+        entry = snapshot.entry(read.service, read.version)
+        if entry is None or entry.format is None or (is_seed, entry.format) in self._templates:
+            return
+        data = self._service.document(snapshot, entry)
+        parts = parts_of(entry, data, self._service.bounds, is_seed=is_seed)
+        template = None if parts is None else template_of(read, parts)
+        if template is not None:
+            self._templates[is_seed, entry.format] = template

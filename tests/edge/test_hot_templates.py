@@ -1,0 +1,206 @@
+"""Answers filled into the head of another of their kind: the bytes that Flask would have sent."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from configsvc.documents.bounds import DEFAULT_BOUNDS
+from configsvc.edge.hot import BYTES_BESIDE_TEXT, HotReads, hot_read, unfit
+from configsvc.edge.hot_templates import parts_of, template_of
+from configsvc.edge.read_ahead import BEGIN_AT
+from configsvc.settings import Settings
+from configsvc.store.reader import ObjectMissing
+from tests.access.book import Book
+from tests.edge.pairs import API, SEED, pair
+from tests.edge.running import PATIENCE_S, connect, get
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+DOCUMENTS = {
+    "a.json": b'{\n  "a": 1\n}\n',
+    "b.json": b'{"etag: \\"0-x\\"": "\xc3\xa4", "100%d": "%(tag)b"}',
+    "c.json": b"{ }",
+    "d.yaml": b"a: 1 # one\n",
+    "e.yaml": b"? 'x'\r\n: |\r\n  config-version: 0\r\n",
+    "f.yaml": b"a: [1, 2.50, 1e3]\n",
+    "broken.json": b"{",
+    "long/name.of/a-service_1.json": b'{"a": "%s"}\n' % (b"x" * 5000),
+}
+
+
+class Counted:
+    """Counts what Flask is asked for, by path and query."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def around(self, app: WSGIApplication) -> WSGIApplication:
+        def counted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            self.asked[f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"] += 1
+            return app(environ, start_response)
+
+        return counted
+
+
+@pytest.fixture(params=[False, True], ids=["edge", "wire"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    return Settings(wire=request.param)
+
+
+def until(is_so: Callable[[], bool], ask: Callable[[], object]) -> None:
+    """Ask something else until it is so."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end_s
+        ask()
+
+
+def test_flask_is_asked_once_for_each_kind_and_every_answer_is_its_own(settings: Settings) -> None:
+    book, counted = Book(), Counted()
+    for path, data in DOCUMENTS.items():
+        book.put(path, data)
+    book.put("c.json", b'{"a": 2}')
+    book.put("f.yaml", None)
+    book.put("f.json", b"{}")
+    with pair(book, settings, around=counted.around) as both:
+        for _ in range(2):
+            for start in (API, SEED):
+                for path in DOCUMENTS:
+                    both.check(("GET", start + path.rpartition(".")[0], {}))
+            book.put("a.json", b'{"a": 3}')
+
+    by_itself = Counter(path.removeprefix("/config?service=")[:12] for path in counted.asked.elements())
+    assert by_itself["/api/v1/conf"] == 2  # JSON and YAML
+    assert counted.asked["/config?service=c"] == 1  # a map of versions
+    assert counted.asked["/config?service=d"] == 1
+    assert counted.asked["/config?service=e"] == 0
+
+
+def test_a_template_is_taken_only_where_it_gives_the_very_answer() -> None:
+    book = Book()
+    book.put("a.json", b'{"a": 1}')
+    entry = book.store.snapshot().find("a")
+    assert entry is not None
+    parts = parts_of(entry, b'{"a": 1}', DEFAULT_BOUNDS, is_seed=False)
+    assert parts is not None
+    head = {
+        b"content-type": b"application/json",
+        b"content-length": b"8",
+        b"etag": parts.tag,
+        b"config-version": b"0",
+        b"config-revision": b"1",
+        b"x-other": b"100%d",
+    }
+
+    def template(body: bytes = b'{"a": 1}', **changed: bytes) -> object:
+        lines = head | {name.replace("_", "-").encode(): value for name, value in changed.items()}
+        return template_of(hot_read("a", list(lines.items()), body), parts)
+
+    assert template() is not None
+    assert template(etag=b'"1-x"') is None
+    assert template(config_version=b"1") is None
+    assert template(content_type=b"text/plain") is None
+    assert template(b'{"a": 2}') is None
+
+
+@pytest.mark.parametrize("is_seed", [False, True])
+def test_a_version_without_a_document_of_its_own_is_flasks_to_answer(is_seed: bool) -> None:
+    book = Book()
+    book.put("a.json", b"{}")
+    book.put("a.json", b"[" * 100)
+    book.put("gone.json", b"{}")
+    book.put("gone.json", None)
+    book.put("gone.json", b"[" * 100)
+    snapshot = book.store.snapshot()
+    for name, version, is_plain in (("gone", 1, False), ("a", 1, not is_seed), ("gone", 2, not is_seed)):
+        entry = snapshot.entry(name, version)
+        assert entry is not None
+        parts = parts_of(entry, b"[" * 100, DEFAULT_BOUNDS, is_seed=is_seed)
+        assert (parts is not None) is is_plain, (name, version)
+
+
+@pytest.mark.parametrize("start", [API, SEED])
+def test_once_many_were_asked_for_the_others_are_made_ahead(settings: Settings, start: str) -> None:
+    book, counted = Book(), Counted()
+    for number in range(3 * BEGIN_AT):
+        book.put(f"s{number:04d}.json", b'{"a": %d}\n' % number)
+        book.put(f"t{number:04d}.yaml", b"a: %d\n" % number)
+    asked = ["t0000", *(f"s{number:04d}" for number in range(BEGIN_AT - 1))]
+    with pair(book, settings, around=counted.around) as both:
+        for name in asked:
+            both.ask(both.ports[0], ("GET", start + name, {}))
+
+        until(lambda: len(both.hot.reads) == 6 * BEGIN_AT, lambda: both.ask(both.ports[0], ("GET", "/", {})))
+
+        assert both.hot.made == BEGIN_AT
+        book.put("s0100.json", b'{"a": "new"}\n')
+        for name in ("s0099", "s0100", "s0191", "t0191"):
+            both.check(("GET", start + name, {}))
+        assert both.hot.made == BEGIN_AT + 1
+        assert sum(counted.asked.values()) == 2 + (start == SEED)
+
+
+def test_what_is_made_ahead_takes_no_room_of_what_was_asked_for() -> None:
+    reads = HotReads(16 * (BYTES_BESIDE_TEXT + 1))
+    asked = [f"a{number:02d}".encode() for number in range(10)]
+    for target in asked:
+        reads.keep(target, unfit("s", 0, 1))
+
+    rooms = [reads.keep_ahead(f"b{number:02d}".encode(), unfit("s", 0, 1)) for number in range(4)]
+
+    assert rooms == [True, True, False, False]
+    assert len(reads) == 14
+
+
+def test_what_is_kept_is_not_replaced_by_what_was_made_ahead() -> None:
+    book = Book()
+    book.put("s.json", b"{}")
+    reads = HotReads(1 << 20)
+    reads.keep(b"s", replace(unfit("s", 0, 1), tag=b"asked"))
+
+    reads.keep_ahead(b"s", replace(unfit("s", 0, 1), tag=b"ahead"))
+
+    found = reads.find(b"s", book.store.snapshot())
+    assert found is not None
+    assert found.tag == b"asked"
+
+
+def test_one_document_that_cannot_be_read_fails_alone(settings: Settings) -> None:
+    book = Book()
+    for number in range(40):
+        book.put(f"s{number}.json", b'{"a": %d}\n' % number)
+    snapshot = book.store.snapshot()
+    entry = snapshot.find("s13")
+    assert entry is not None
+    read, read_many = type(snapshot).blob, type(snapshot).blobs
+
+    def blob(self: Any, blob_id: str) -> bytes:
+        if blob_id == entry.blob_id:
+            raise ObjectMissing("object: gone")
+        return read(self, blob_id)
+
+    def blobs(self: Any, blob_ids: Any) -> Any:
+        for each in blob_ids:
+            blob(self, each)
+        return read_many(self, blob_ids)
+
+    with pytest.MonkeyPatch.context() as patch, pair(book, settings) as both:
+        both.ask(both.ports[0], ("GET", API + "s0", {}))
+        patch.setattr(type(snapshot), "blob", blob)
+        patch.setattr(type(snapshot), "blobs", blobs)
+        connections = [connect(both.ports[0]) for _ in range(1, 40)]
+        for number, connection in enumerate(connections, 1):
+            connection.sendall(get(API + f"s{number}"))
+        firsts = [connection.makefile("rb").readline() for connection in connections]
+        for connection in connections:
+            connection.close()
+
+    statuses = Counter(line.split(b" ")[1] for line in firsts)
+    assert statuses == {b"200": 38, b"503": 1}
