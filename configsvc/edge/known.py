@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from configsvc.api.access_log import AccessLine
+from configsvc.edge.epochs import NEVER
 from configsvc.edge.hot import HotRead
 from configsvc.edge.hot_requests import HotRequest
-from configsvc.store.base import Snapshot
 
 BYTES_BESIDE_REQUEST = 800
 """What a remembered request takes in memory beyond its bytes."""
 
 
 class Decided:
-    """A request, and how it is answered at `snapshot`; None there: that is not decided yet.
+    """A request, and how it is answered in an epoch; `NEVER`: that is not decided yet.
 
     Args:
         is_head: It is a HEAD request.
     """
 
-    __slots__ = ("answered", "ends_at_s", "is_head", "line", "read", "request", "snapshot", "status")
+    __slots__ = ("answered", "ends_at_s", "epoch", "is_head", "line", "read", "request", "status")
 
     def __init__(self, request: HotRequest, *, is_head: bool) -> None:
         self.request = request
         self.is_head = is_head
-        self.snapshot: Snapshot | None = None
+        self.epoch = NEVER
         self.read: HotRead | None = None
         self.ends_at_s = 0.0
         """Until when the credential is good."""

@@ -17,6 +17,7 @@ from configsvc.api.conditional import stored_tag
 from configsvc.api.rates import COUNTED
 from configsvc.api.v1.waiting import jittered
 from configsvc.edge.asgi_types import RawHeaders, Scope
+from configsvc.edge.epochs import NEVER
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import HotRequest
 from configsvc.edge.loophub import LoopHub
@@ -84,11 +85,12 @@ class PollRoom:
     def _park(self, protocol: EdgeProtocol, asked: Asked, started_s: float) -> bool:
         """Return whether there is nothing new, so that a request waits from now on."""
         request, group, snapshot = asked.decided.request, self.groups.get(asked.service), self._newest()
-        if group is None or asked.waits_at is not snapshot or asked.ends_at_s <= self._now_s():
+        epoch = self.ready.epochs.of(snapshot)
+        if group is None or asked.waits_at != epoch or asked.ends_at_s <= self._now_s():
             is_known = self._tag_at(snapshot, asked) == request.tag
             if not is_known or not self.hot.admits(request.authorization, asked.service):
                 return False
-            asked.waits_at, asked.ends_at_s = snapshot, self.hot.ends_at_s(request)
+            asked.waits_at, asked.ends_at_s = epoch, self.hot.ends_at_s(request)
         if not self.ready.admits(protocol.peer, request.authorization):
             return False
         is_first = group is None
@@ -278,7 +280,8 @@ class Group:
         self._registration = room.hub.index.add(self._interest, self.wake)
         room.hub.sharing -= 1  # its own registration stands for one of them
         self._making: asyncio.Task[None] | None = None
-        self._tag: tuple[Snapshot, bytes | None] | None = None
+        self._tag: bytes | None = None
+        self._tag_epoch = NEVER
 
     def add(self, poll: ParkedPoll) -> None:
         """Have `poll` woken."""
@@ -296,9 +299,10 @@ class Group:
 
     def tag_at(self, snapshot: Snapshot) -> bytes | None:
         """Return the ETag of the service at `snapshot`; None when it does not exist."""
-        if self._tag is None or self._tag[0] is not snapshot:
-            self._tag = (snapshot, find_tag(snapshot, self._service))
-        return self._tag[1]
+        epoch = self.room.ready.epochs.of(snapshot)
+        if self._tag_epoch != epoch:
+            self._tag, self._tag_epoch = find_tag(snapshot, self._service), epoch
+        return self._tag
 
     def find(self, asked: Asked, default_headers: RawHeaders) -> Found | None:
         """Return the answer to the read without the wait; None when it is not for here."""

@@ -8,9 +8,9 @@ from configsvc.api.access_log import AccessLine
 from configsvc.api.v1.paths import PREFIX
 from configsvc.api.v1.waiting import MAX_WAIT_S
 from configsvc.core.names import is_service
+from configsvc.edge.epochs import NEVER
 from configsvc.edge.hot_requests import HotRequest
 from configsvc.edge.known import Decided
-from configsvc.store.base import Snapshot
 
 _FOLDER = f"{PREFIX}/configs/".encode("ascii")
 _TARGET = re.compile(rb"%s([a-z0-9](?:[a-z0-9._/-]|%%2F){0,199})\?wait=([1-9][0-9]?)" % re.escape(_FOLDER))
@@ -33,8 +33,8 @@ class Asked:
         self.data = data
         self.plain = data.replace(target, target.partition(b"?")[0], 1)
         self.lines = {status: AccessLine("GET", target.decode("ascii"), status) for status in (200, 304)}
-        self.waits_at: Snapshot | None = None
-        """Where it was found last that there is nothing new for who asks this, and may."""
+        self.waits_at = NEVER
+        """The epoch in which it was found last that there is nothing new for who asks this, and may."""
         self.ends_at_s = 0.0
         """Until when the credential is good by which that was found."""
 

@@ -7,6 +7,7 @@ from configsvc.api import headers
 from configsvc.api.access_log import AccessLine
 from configsvc.core.principals import NEVER_S
 from configsvc.edge.asgi_types import RawHeaders, header_lines
+from configsvc.edge.epochs import NEVER, Epochs
 from configsvc.edge.hot import HotRead
 from configsvc.edge.hot_answerer import HotAnswerer
 from configsvc.edge.hot_requests import find_request, is_hot_target
@@ -40,7 +41,8 @@ class ReadyAnswers:
         self._newest = hot.newest
         self._now_s = hot.now_s
         self._tally = Tally(hot)
-        self._snapshot: Snapshot | None = None
+        self.epochs = Epochs()
+        self._begun = NEVER
         self._default_headers: RawHeaders = []
         self._ok = b""
         self._unchanged = b""
@@ -88,24 +90,25 @@ class ReadyAnswers:
     def render(self, decided: Decided, default_headers: RawHeaders) -> bytes | None:
         """Return the whole answer; None when it is not for here.  What was asked is counted elsewhere."""
         snapshot, read = self._newest(), decided.read
-        is_decided = decided.snapshot is snapshot and read is not None and read.is_kept
+        epoch = self.epochs.of(snapshot)
+        is_decided = decided.epoch == epoch and read is not None and read.is_kept
         is_good = decided.ends_at_s == NEVER_S or decided.ends_at_s > self._now_s()
         if not (is_decided and is_good):
-            read = self._decide(decided, snapshot)
+            read = self._decide(decided, snapshot, epoch)
         if read is None:
             return None
-        if snapshot is not self._snapshot or default_headers is not self._default_headers:
-            self._begin(snapshot, default_headers)
+        if epoch != self._begun or default_headers is not self._default_headers:
+            self._begin(snapshot, epoch, default_headers)
         if decided.status == 304:
             return self._unchanged + read.known_text
         return self._ok + (read.head_text if decided.is_head else read.text)
 
-    def _decide(self, decided: Decided, snapshot: Snapshot) -> HotRead | None:
+    def _decide(self, decided: Decided, snapshot: Snapshot, epoch: int) -> HotRead | None:
         """Return what a request is answered with, and note how; None when it is not for here."""
         request = decided.request
         read = self._hot.find_kept(request, snapshot)
         is_for_here = read is not None and read.body_size <= MAX_BODY_BYTES
-        decided.read, decided.snapshot = (read, snapshot) if is_for_here else (None, None)
+        decided.read, decided.epoch = (read, epoch) if is_for_here else (None, NEVER)
         if decided.read is None:
             return None
         status = 304 if request.tag == decided.read.tag else 200
@@ -117,9 +120,9 @@ class ReadyAnswers:
         decided.ends_at_s = self._hot.ends_at_s(request)
         return decided.read
 
-    def _begin(self, snapshot: Snapshot, default_headers: RawHeaders) -> None:
+    def _begin(self, snapshot: Snapshot, epoch: int, default_headers: RawHeaders) -> None:
         """Make anew how answers begin: with what changes by the second and by the commit."""
-        self._snapshot, self._default_headers = snapshot, default_headers
+        self._begun, self._default_headers = epoch, default_headers
         lines = header_lines([*default_headers, (_REVISION, b"%d" % snapshot.revision)])
         self._ok = b"HTTP/1.1 200 OK\r\n" + lines
         self._unchanged = b"HTTP/1.1 304 Not Modified\r\n" + lines
