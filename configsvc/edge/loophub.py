@@ -17,6 +17,8 @@ from configsvc.watch.hub import Hub, Wake
 
 PORTION = 64
 """Waiters woken before other requests get their turn."""
+CATCH_UP_S = 0.002
+"""How long those go on in each turn who catch up, in seconds; the one at work may take longer."""
 
 Listen = Callable[[Callable[[Collection[str]], None]], Callable[[], None]]
 T = TypeVar("T")
@@ -38,6 +40,7 @@ class LoopHub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: deque[tuple[Callable[[Iterator[Any]], None], Iterator[Any]]] = deque()
         self._is_waking = False
+        self._behind: deque[Wake] = deque()
         self._making: set[asyncio.Task[None]] = set()
         self.sharing = 0
         """How many wait behind the registration of another one."""
@@ -112,6 +115,26 @@ class LoopHub:
         if not self._is_waking:
             self._is_waking = True
             self._wake_portion()
+
+    def catch_up(self, step: Wake) -> None:
+        """Call `step` in a later turn: one of many, of which a turn takes as many as are done soon."""
+        if not self._behind:
+            asyncio.get_running_loop().call_soon(self._catch_up)
+        self._behind.append(step)
+
+    def _catch_up(self) -> None:
+        steps, self._behind = self._behind, deque()
+        end_s = time.monotonic() + CATCH_UP_S
+        try:
+            while steps:
+                steps.popleft()()
+                if time.monotonic() > end_s:
+                    break
+        finally:  # one that fails takes nobody's turn from those behind it
+            was_empty = not self._behind
+            self._behind.extendleft(reversed(steps))
+            if steps and was_empty:
+                asyncio.get_running_loop().call_soon(self._catch_up)
 
     def _wake_portion(self) -> None:
         left = PORTION

@@ -20,7 +20,6 @@ from configsvc.edge.protocol import EdgeProtocol
 from configsvc.edge.watches import WatchStreams, stream_headers
 from configsvc.watch.interest import Interest
 
-STEPS_A_TURN = 4
 MAX_UNREAD_BYTES = 16 << 10
 """That wait for a client before it counts as one that does not read."""
 
@@ -114,20 +113,18 @@ class ParkedStream:
 
     def go_on(self) -> None:
         """Send what comes next while it is on its own, until it has caught up."""
-        for _ in range(STEPS_A_TURN):
-            watch = self.watch
-            if watch is None or self.protocol.flow.write_paused or self.protocol.transport.is_closing():
-                return  # it goes on when the client reads, or ends
-            try:
-                told = watch.step()
-            except ConfigError as error:
-                self.end(ended(error))
-                return
-            if told:
-                self.protocol.transport.write(chunk(told))
-            if watch.is_up_to_date and self._room.join(self, watch, self._key):
-                return
-        self._room.streams.hub.wake([self.go_on])
+        watch = self.watch
+        if watch is None or self.protocol.flow.write_paused or self.protocol.transport.is_closing():
+            return  # it goes on when the client reads, or ends
+        try:
+            told = watch.step()
+        except ConfigError as error:
+            self.end(ended(error))
+            return
+        if told:
+            self.protocol.transport.write(chunk(told))
+        if not (watch.is_up_to_date and self._room.join(self, watch, self._key)):
+            self._room.streams.hub.catch_up(self.go_on)
 
     def take(self, told: Told) -> None:
         """Send a message of its audience; fall behind if the client does not read."""

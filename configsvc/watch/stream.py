@@ -8,11 +8,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from configsvc.store.base import Entry, Snapshot
 from configsvc.watch.interest import Interest
 
-REVISIONS_A_STEP = 500
+REVISIONS_A_STEP = 200
 """Most revisions, or versions of a service, that one step looks at."""
 
 
@@ -76,12 +77,11 @@ class Stream:
         return [(revision, found[revision]) for revision in sorted(found) if revision <= end]
 
 
-def existing(snapshot: Snapshot, interest: Interest, may_read: Callable[[str], bool]) -> Iterator[Entry]:
-    """Yield the newest version of each service that exists, is watched and may be read, sorted."""
-    names = set(interest.services)
-    for prefix in interest.prefixes:
-        names.update(snapshot.services(prefix))
-    for name in sorted(names):
-        entry = snapshot.find(name)
-        if entry is not None and not entry.deleted and may_read(name):
+def existing(snapshot: Snapshot, interest: Interest) -> Iterator[Entry]:
+    """Yield the newest version of each service that exists and is watched, sorted and one by one."""
+    last = ""
+    for name in merge(sorted(interest.services), *map(snapshot.services, sorted(interest.prefixes))):
+        entry = None if name == last else snapshot.find(name)
+        last = name
+        if entry is not None and not entry.deleted:
             yield entry

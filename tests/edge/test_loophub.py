@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from configsvc.edge.loophub import PORTION, LoopHub
+from configsvc.edge.loophub import CATCH_UP_S, PORTION, LoopHub
 from configsvc.watch.interest import Interest
 from tests.edge.running import PATIENCE_S
 
@@ -136,3 +137,45 @@ def test_a_publish_that_concerns_nobody_is_not_measured() -> None:
         assert sum(hub.spread.counts) == 1
 
     assert run(test()) == []
+
+
+def test_who_catches_up_takes_a_step_in_a_turn_and_others_have_theirs_in_between() -> None:
+    told: list[str] = []
+
+    async def test() -> None:
+        hub = LoopHub(Store().listen, most=10)
+
+        def step(name: str) -> None:
+            told.append(name)
+            end_s = time.monotonic() + 2 * CATCH_UP_S
+            while time.monotonic() < end_s:
+                pass
+            if told.count(name) < 3:
+                hub.catch_up(partial(step, name))
+
+        hub.wake([partial(step, "a"), partial(step, "b")])
+        while told.count("b") < 3:
+            await asyncio.sleep(0)
+            told.append("turn")
+
+    assert run(test()) == []
+    assert told == ["a", "b", "a", "turn", "b", "turn", "a", "turn", "b", "turn"]
+
+
+def test_those_who_are_soon_done_catch_up_together_and_one_that_fails_alone() -> None:
+    told: list[int] = []
+
+    def fail() -> None:
+        raise ValueError
+
+    async def test() -> None:
+        hub = LoopHub(Store().listen, most=10)
+        for number in range(5):
+            hub.catch_up(partial(told.append, number) if number != 2 else fail)
+        await turns()
+        hub.catch_up(partial(told.append, 5))
+        await turns()
+
+    (failure,) = run(test())
+    assert isinstance(failure["exception"], ValueError)
+    assert told == [0, 1, 3, 4, 5]

@@ -129,6 +129,8 @@ def test_a_snapshot_comes_before_what_changes(book: Book, port: int) -> None:
         ("", "Last-Event-ID: x"),
         ("", "Last-Event-ID: 2"),
         ("", "Last-Event-ID: " + "9" * 5000),
+        ("", "Last-Event-ID: " + "0" * 5000),
+        ("", "Last-Event-ID: -1"),
         ("version=1", ""),
     ],
 )

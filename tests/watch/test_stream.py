@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -132,5 +134,25 @@ def test_what_exists_is_listed_once_and_sorted() -> None:
     edits: dict[str, bytes | None] = {f"{name}.json": b"{}\n" for name in NAMES}
     store.submit(Write(lambda view: Plan(edits, "x"), ANONYMOUS)).result()
     store.submit(Write(lambda view: Plan({"a/b.json": None}, "x"), ANONYMOUS)).result()
-    found = existing(store.snapshot(), interest_in(["z", "a/c"], "a/"), lambda name: True)
+    found = existing(store.snapshot(), interest_in(["z", "a/c"], "a/"))
     assert [entry.service for entry in found] == ["a/c", "z"]
+
+
+def test_what_exists_is_found_no_further_than_it_is_asked_for() -> None:
+    store, looked = MemoryStore(), []
+    edits: dict[str, bytes | None] = {f"s{number:03d}.json": b"{}\n" for number in range(100)}
+    store.submit(Write(lambda view: Plan(edits, "x"), ANONYMOUS)).result()
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store.snapshot(), name)
+
+        def services(self, prefix: str) -> Iterator[str]:
+            for name in store.snapshot().services(prefix):
+                looked.append(name)
+                yield name
+
+    found = existing(cast(Snapshot, Watched()), interest_in([], "s"))
+
+    assert [next(found).service for _ in range(3)] == ["s000", "s001", "s002"]
+    assert len(looked) <= 4

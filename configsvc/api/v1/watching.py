@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,7 @@ WATCH_PATH = "/api/v1/watch"
 EVENT_STREAM = "text/event-stream"
 HEARTBEAT = b": heartbeat\n\n"
 HEARTBEAT_S = 15.0
+_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 RETRY_MS = 1000
 SNAPSHOT_PART = 200
 """Most services that one event of a snapshot lists."""
@@ -142,10 +144,11 @@ class Watch:
         yield b"retry: %d\n\n" % RETRY_MS
         if not self._ask.is_snapshot:
             return
-        entries = existing(snapshot, self.interest, self._may_read)
+        entries = existing(snapshot, self.interest)
         while part := list(islice(entries, SNAPSHOT_PART)):
-            told = {"revision": snapshot.revision, "services": [_shown(entry) for entry in part]}
-            yield _event("snapshot", told)
+            shown = [_shown(entry) for entry in part if self._may_read(entry.service)]
+            told = {"revision": snapshot.revision, "services": shown}
+            yield _event("snapshot", told) if shown else b""
         # Only now there is an id: whoever loses the connection before starts again.
         yield _event("ready", {"revision": snapshot.revision}, snapshot.revision)
 
@@ -168,7 +171,7 @@ def reconnect() -> bytes:
 
 
 def _read_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > MAX_INTEGER:
+    if not _ID.fullmatch(text) or int(text) > MAX_INTEGER:
         raise RequestInvalid(f"Last-Event-ID: {text[:40]!a} (expected: the id of an event)")
     return int(text)
 
