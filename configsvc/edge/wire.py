@@ -20,6 +20,8 @@ MAX_BLOCKS = 4096
 """Header blocks whose meaning is remembered; all are read again when there are more."""
 
 _LINE = re.compile(rb"([A-Za-z-]+): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)")
+_PLAIN = re.compile(rb"/[\x21\x22\x24-\x7e]*")
+"""Targets that every parser reads alike: printable, without a fragment (RFC 9112, section 3.2)."""
 _HARMLESS = frozenset(
     (
         *(b"accept", b"accept-encoding", b"accept-language", b"authorization", b"cache-control"),
@@ -101,7 +103,7 @@ class Wire:
         if len(data) > MAX_HEAD_BYTES or data.find(b"\r\n\r\n") != len(data) - 4 or len(words) != 3:
             return None
         method, target, version = words
-        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD"):
+        if version != b"HTTP/1.1" or method not in (b"GET", b"HEAD") or not _PLAIN.fullmatch(target):
             return None
         block = self._block(data[end + 2 : -4])
         return None if block is None else (method, target, block)

@@ -136,3 +136,40 @@ def test_a_client_that_did_not_read_for_a_while_is_told_all_in_order_and_once(bo
         last = book.store.snapshot().revision
         data = read_until(connection, b"id: %d\n" % last, data)
     assert [int(each) for each in re.findall(rb"id: (\d+)\n", data)] == list(range(4, last + 1))
+
+
+ODD_LINES = [
+    b"GET /api/v1/watch?prefix=a\nX-Y:1 HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a\rb HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a\x00 HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a\x7f HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a\tb HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a#b HTTP/1.1",
+    b"GET /api/v1/watch?prefix=\xc3\xa9 HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a&prefix=b HTTP/1.1",
+    b"GET /api/v1/watch?prefix=%61 HTTP/1.1",
+    b"GET /api/v1/watch? HTTP/1.1",
+    b"GET http://localhost/api/v1/watch?prefix=a HTTP/1.1",
+    b"GET //api/v1/watch?prefix=a HTTP/1.1",
+    b"GET /api/v1/watch/?prefix=a HTTP/1.1",
+    b"HEAD /api/v1/watch?prefix=a HTTP/1.1",
+    b"GET /api/v1/watch?prefix=a HTTP/1.0",
+    b"GET /api/v1/configs/a?wait=1#b HTTP/1.1",
+    b"GET /api/v1/configs/a?wait=1\n HTTP/1.1",
+    b"GET /api/v1/configs/a?wait=1&x=\x00 HTTP/1.1",
+    b"GET /api/v1/configs/a?wait=01 HTTP/1.1",
+    b"GET /api/v1/configs/a?wait=61 HTTP/1.1",
+    b"GET /api/v1/configs//a?wait=1 HTTP/1.1",
+]
+
+
+def test_an_odd_request_that_waits_is_answered_on_the_wire_as_behind_the_parser(book: Book) -> None:
+    found = []
+    for wire in (False, True):
+        with served(book, Settings(open=True, wire=wire)) as (port, _):
+            for line in ODD_LINES:
+                with connect(port) as connection, connection.makefile("rb") as answer:
+                    connection.sendall(line + b'\r\nHost: localhost\r\nIf-None-Match: "x"\r\n\r\n')
+                    found.append((line, answer.readline()))
+    half = len(ODD_LINES)
+    assert found[:half] == found[half:]
