@@ -21,6 +21,7 @@ from configsvc.edge.hot_bulk import HotBulk
 from configsvc.edge.hot_maker import HotMaker
 from configsvc.edge.hot_readers import HotReaders
 from configsvc.edge.hot_requests import HotRequest, find_request, is_hot, is_named, target_of
+from configsvc.edge.polls import HELD
 from configsvc.edge.read_ahead import ReadAhead
 from configsvc.service import ConfigService
 from configsvc.store.base import Snapshot
@@ -139,12 +140,17 @@ class HotAnswerer:
 
     def _note(self, scope: Scope, status: int, started_s: float) -> None:
         """Count and log an answer that goes through ASGI: all of them come through here."""
+        held = scope.get(HELD)
+        if held is not None and not held.is_sent:
+            return  # a look of one that waits on
         self.answered[status] += 1
-        spent_s = time.perf_counter() - started_s
-        self.spread.observe(spent_s)
+        now_s = time.perf_counter()
+        self.spread.observe(now_s - started_s)
         query = scope["query_string"].decode("latin-1")
         target = scope["path"] + ("?" + query if query else "")
-        log_access(scope["method"], target, status, spent_s, NO_REQUEST_ID)
+        if held is not None:
+            target, started_s = held.target.decode("latin-1"), held.started_s
+        log_access(scope["method"], target, status, now_s - started_s, NO_REQUEST_ID)
 
     async def _read(self, request: HotRequest, scope: Scope) -> HotRead | None:
         """Return the answer as of the newest snapshot; None when it is Flask's to give."""

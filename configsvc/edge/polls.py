@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 
 from configsvc.api.problems import problem_of
@@ -17,9 +18,13 @@ from configsvc.api.v1.waiting import MAX_WAIT_S, jittered
 from configsvc.core.errors import Unavailable
 from configsvc.core.names import is_service
 from configsvc.edge.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from configsvc.edge.hot_requests import target_of
 from configsvc.edge.loophub import LoopHub, until_gone
 from configsvc.edge.refusals import Refused
 from configsvc.watch.interest import Interest
+
+HELD = "configsvc.held"
+"""Key of the scope of a look: its `Held`."""
 
 _FOLDER = f"{PREFIX}/configs/"
 _WAIT = re.compile(rb"wait=([1-9][0-9]?)", re.ASCII)
@@ -54,7 +59,7 @@ class Polls:
 
     async def _answer(self, service: str, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
         wake = asyncio.Event()
-        asked = {**scope, "query_string": b""}
+        started_s = time.perf_counter()
         is_over = False
 
         def end() -> None:  # a flag, since a timer may come a moment before the clock says so
@@ -69,7 +74,13 @@ class Polls:
                 while not gone.done():
                     wake.clear()
                     is_last = is_over or self._hub.is_draining
-                    held = Held(send, passes=lambda status: is_last or status != 304)  # noqa: B023
+                    held = Held(
+                        send,
+                        lambda status: is_last or status != 304,  # noqa: B023
+                        target=target_of(scope),
+                        started_s=started_s,
+                    )
+                    asked = {**scope, "query_string": b"", HELD: held}
                     await scope["app"](asked, _no_body(gone), held.send)
                     if held.is_sent:
                         return
@@ -86,10 +97,17 @@ class Polls:
 
 
 class Held:
-    """Sends an answer on if `passes` takes its status, else drops it."""
+    """Sends an answer on if `passes` takes its status, else drops it.
 
-    def __init__(self, send: Send, passes: Callable[[int], bool]) -> None:
+    Args:
+        target: Of the read that waits, with the wait.
+        started_s: When it began to, by `time.perf_counter`.
+    """
+
+    def __init__(self, send: Send, passes: Callable[[int], bool], *, target: bytes, started_s: float) -> None:
         self.is_sent = False
+        self.target = target
+        self.started_s = started_s
         self._send = send
         self._passes = passes
 

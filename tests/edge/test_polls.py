@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -130,3 +131,17 @@ def test_all_whose_time_is_up_at_one_time_are_told_and_those_after_them_too() ->
 
     asyncio.run(test())
     assert failures == []
+
+
+@pytest.mark.slow
+def test_a_read_that_waited_is_told_of_once_with_its_wait(
+    book: Book, wire: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(book, Settings(open=True, wire=wire)) as port:
+        tag = ask(port, get(ONE)).headers["etag"]
+        caplog.set_level(logging.INFO)
+        assert ask_once(port, get(f"{ONE}?wait=1", f"If-None-Match: {tag}", close=False)).status == 304
+    lines = [record.getMessage() for record in caplog.records if "/configs/" in record.getMessage()]
+    (line,) = lines
+    assert f"GET {ONE}?wait=1 304 " in line
+    assert float(line.split(" 304 ")[1].split(" ms")[0]) > 500
