@@ -16,9 +16,10 @@ _WORDS_ELSEWHERE = frozenset(("y", "n", "yes", "no", "on", "off"))  # booleans i
 _NUMBER_ELSEWHERE = re.compile(r"[-+.0-9][-+.:_0-9a-fA-FxXoOeETtZz ]*")  # times, dates, 0b1, 1_000
 _NOT_PLAIN = re.compile(r":(?=\s|\Z)|(?<=\s)#|\s\Z")
 _FLOW_ONLY = re.compile(r"[\[\]{},:\"'?]")
-_PRINTABLE = "\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
-_NOT_PRINTABLE = re.compile(f"[^{_PRINTABLE}]")
-_ESCAPED = re.compile(f'[^{_PRINTABLE}]|["\\\\]')
+# What is not printable, rather than all else: that takes 40 ms of each start to compile.
+_ODD = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
+_NOT_PRINTABLE = re.compile(f"[{_ODD}]")
+_ESCAPED = re.compile(f'[{_ODD}"\\\\]')
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
