@@ -15,21 +15,26 @@ from bench import peers, wrk
 from bench.corpus import SERVICES_A_FOLDER, service_name
 from bench.load import ROOT, Job, run_load
 from bench.peers import jvm
-from bench.scale import Bench
+from bench.scale import FULL, Bench
 from bench.server import ServerProcess
 from bench.table import Goal, Report, Table, ms, number
 
 CONNECTIONS = 64
 _PATH = f"/api/v1/configs/{service_name(7)}"
 _JAVA_TURN_S = 10.0
-_RANDOM = """
+_ANY = """
+local last = -1
+local in_turn = function() last = (last + 1) %% %(services)d; return last end
+local at_random = function() return math.random(0, %(services)d - 1) end
 request = function()
-  local n = math.random(0, %d)
-  local folder = math.floor(n / %d)
+  local n = %(choice)s()
+  local folder = math.floor(n / %(a_folder)d)
   return wrk.format("GET", string.format(
     "/api/v1/configs/a%%02d/b%%02d/svc-%%06d", math.floor(folder / 25), folder %% 25, n))
 end
 """
+_FILL_S = 20.0
+"""Enough to ask for each of 100,000 services once."""
 
 
 @dataclass(slots=True)
@@ -123,8 +128,10 @@ def _readers(
     guarded_root = bench.repositories.services(bench.scale.sizes[0])
     token = _token(guarded_root)
     guarded = held.enter_context(ServerProcess(guarded_root))
-    bench.say(f"hot: reading {services} services once")
+    bench.say(f"hot: reading {services} services once, and once more by those who measure")
     run_load(Job(ours.port, 8, 0.0, services=services, in_turn=True, path="/api/v1/configs/{}"))
+    seconds = _FILL_S if services == FULL.sizes[-1] else bench.scale.round_s
+    wrk.read(url, seconds, connections=CONNECTIONS, script=_any(services, "in_turn"))
     dev = held.enter_context(peers.development_server(folder / "development", body))
     readers = [
         Reader("configsvc", url),
@@ -137,7 +144,7 @@ def _readers(
         Reader(
             f"configsvc, any of {number(services)}",
             url,
-            script=_RANDOM % (services - 1, SERVICES_A_FOLDER),
+            script=_any(services, "at_random"),
         ),
         Reader("Flask's development server", dev, bound=40.0),
     ]
@@ -153,6 +160,11 @@ def _readers(
         bench.say("hot: asking Maven for those who run on Java")
         readers += _java_readers(folder, body, missing, held)
     return readers
+
+
+def _any(services: int, choice: str) -> str:
+    """Return the script that asks for all services, one after the other or at random."""
+    return _ANY % {"services": services, "a_folder": SERVICES_A_FOLDER, "choice": choice}
 
 
 def _java_readers(
