@@ -50,12 +50,13 @@ class Parking:
         self._ready = ready
         self._stream_room = StreamRoom(streams)
         self._poll_room = PollRoom(streams.hub, hot, ready)
-        self._polls: dict[bytes, Asked | None] = {}
+        self.polls: dict[bytes, Asked | None] = {}
+        """What is known of requests that may wait, by their bytes; None: this one is left to others."""
 
     def take_again(self, protocol: EdgeProtocol, data: bytes) -> bool:
         """Return whether a request is left to those who wait: others have waited with the same bytes."""
-        asked = self._polls.get(data)
-        if asked is None or self._hub.is_full:
+        asked = self.polls.get(data)
+        if asked is None:
             return False
         self._poll_room.take_in_turn(protocol, asked)
         return True
@@ -76,12 +77,12 @@ class Parking:
 
     def _poll(self, target: bytes, sent: WaitHeaders, data: bytes) -> Asked | None:
         """Return what a request asks: one value for all that ask in the same bytes."""
-        if data not in self._polls:
-            if len(self._polls) >= MAX_POLLS_KNOWN:
-                self._polls.clear()
+        if data not in self.polls:
+            if len(self.polls) >= MAX_POLLS_KNOWN:
+                self.polls.clear()
             request = HotRequest(target, sent.host, sent.authorization, sent.accept, sent.tag)
-            self._polls[data] = read_poll(target, request, data)
-        return self._polls[data]
+            self.polls[data] = read_poll(target, request, data)
+        return self.polls[data]
 
     def _open_stream(self, protocol: EdgeProtocol, query: bytes, sent: WaitHeaders) -> bool:
         authorization, access = _text(sent.authorization), self._streams.access

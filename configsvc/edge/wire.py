@@ -50,6 +50,7 @@ class Wire:
         self._ready = ready
         self._parking = parking
         self._known = ready.known
+        self._polls = {} if parking is None else parking.polls
         self._blocks: dict[bytes, WaitHeaders | None] = {}
         self.find_answer = self.find
         self.park_request = self.park
@@ -64,7 +65,7 @@ class Wire:
         known = self._known.find(data)
         if known is not None:
             return self._ready.answer(known, default_headers, peer)
-        decided = None if may_wait(data) else self._read(data)
+        decided = None if data in self._polls or may_wait(data) else self._read(data)
         if decided is None:
             return None
         answer = self._ready.answer(decided, default_headers, peer)
