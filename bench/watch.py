@@ -173,7 +173,9 @@ def _measure(server: ServerProcess, crowd: CrowdProcess, kind: Kind, watchers: i
     _wait_for_all(server.port, watchers)
     found.during = resident_megabytes(server.pid)
     reads = start_load(Job(server.port, 1, crowd_s, targets=(_READ_PATH,), pause_s=_READ_PAUSE_S))
-    while len(found.told_ms) < crowd_s / _COMMIT_EVERY_S or reads.poll() is None:
+    # Not until they have ended: they may wait for somebody to take what they found.
+    end_s = time.monotonic() + crowd_s
+    while len(found.told_ms) < crowd_s / _COMMIT_EVERY_S or time.monotonic() < end_s:
         crowd.order("watch")
         computed_ms, started_s = processor_ms(server.pid), time.monotonic()
         tag = put(len(found.told_ms) + 1)
