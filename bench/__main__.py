@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import hot, http, memory, propagation, reads, start, watch, writes
+from bench import hot, http, memory, mixed, propagation, reads, start, watch, writes
 from bench.machine import facts
 from bench.repositories import Repositories
 from bench.results import updated
@@ -25,6 +25,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Report]] = {
     "http": http.measure,
     "reads": reads.measure,
     "hot": hot.measure,
+    "mixed": mixed.measure,
     "start": start.measure,
     "memory": memory.measure,
     "watch": watch.measure,
