@@ -84,11 +84,22 @@ class HotAnswerer:
         Args:
             snapshot: The newest one.
         """
-        read = self.reads.find(request.target, snapshot)
+        read = self._find(request, snapshot)
         is_fit = read is not None and not read.is_unfit and request.host in self._hosts
         if read is None or not is_fit or not request.is_content(read.media_type):
             return None
         return read if self._readers.admits(request.authorization, read.service) else None
+
+    def _find(self, request: HotRequest, snapshot: Snapshot) -> HotRead | None:
+        """Return what is kept for a request, or can be made of what is in memory."""
+        read = self.reads.find(request.target, snapshot)
+        is_fillable = read is None and request.host in self._hosts
+        if is_fillable and self._readers.admits(request.authorization, request.service):
+            read = self._maker.fill_at_once(request, snapshot)
+            if read is not None:
+                self.made += 1
+                self.reads.keep(request.target, read)
+        return read
 
     def ends_at_s(self, request: HotRequest) -> float:
         """Return until when the credential of a request is good for which there was a kept answer."""
@@ -159,7 +170,7 @@ class HotAnswerer:
             if not self._readers.admits(request.authorization, service):
                 return None
             snapshot = self.newest()
-            read = self.reads.find(request.target, snapshot)
+            read = self._find(request, snapshot)
             if read is not None and (read.is_unfit or request.host in self._hosts):
                 return None if read.is_unfit else read
             entry = snapshot.find(service) if is_named(request) else None

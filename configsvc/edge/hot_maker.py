@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
+MAX_AT_ONCE_BYTES = 64 << 10
 LEAST_BULK = 4
 """A command of its own pays for so many documents; fewer are read by the one that stays running."""
 
@@ -72,6 +73,14 @@ class HotMaker:
             else self._fill(entry, texts[entry.blob_id], snapshot.revision, is_seed=request.is_seed)
             for request, entry in zip(requests, entries, strict=True)
         ]
+
+    def fill_at_once(self, request: HotRequest, snapshot: Snapshot) -> HotRead | None:
+        """Return the answer at `snapshot` if nothing has to be read or parsed, as after a write."""
+        entry = None if request.is_seed else self._find(snapshot, request)
+        data = None if entry is None or entry.blob_id is None else snapshot.blob_in_memory(entry.blob_id)
+        if entry is None or data is None or len(data) > MAX_AT_ONCE_BYTES:
+            return None
+        return self._fill(entry, data, snapshot.revision, is_seed=False)
 
     def make_ahead(
         self, services: Collection[str], snapshot: Snapshot, *, is_seed: bool

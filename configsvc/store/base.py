@@ -153,6 +153,9 @@ class Snapshot(View, Protocol):
     def blob(self, blob_id: str) -> bytes:
         """Return the bytes of any version's document, or of a file that is listed, by its blob id."""
 
+    def blob_in_memory(self, blob_id: str) -> bytes | None:
+        """Return what `blob` would, at once; None where that would take a read from the disk."""
+
     def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Yield id and bytes of many small blobs, in any order."""
 

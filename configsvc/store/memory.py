@@ -90,6 +90,9 @@ class MemorySnapshot:
     def blob(self, blob_id: str) -> bytes:
         return self.blobs_by_id[blob_id]
 
+    def blob_in_memory(self, blob_id: str) -> bytes | None:
+        return self.blobs_by_id[blob_id]
+
     def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         return ((blob_id, self.blobs_by_id[blob_id]) for blob_id in blob_ids)
 

@@ -92,14 +92,20 @@ class ObjectReader:
 
     def blob(self, identity: bytes) -> bytes:
         """Return a blob's bytes by its 20-byte id, from memory when it was used lately."""
+        content = self.find_kept(identity)
+        if content is not None:
+            return content
+        content = self.read(identity)
+        self.keep(identity, content)
+        return content
+
+    def find_kept(self, identity: bytes) -> bytes | None:
+        """Return a blob's bytes by its 20-byte id if they are in memory."""
         with self._lock:
             content = self._cached.get(identity)
             if content is not None:
                 self._cached.move_to_end(identity)
-                return content
-        content = self.read(identity)
-        self.keep(identity, content)
-        return content
+            return content
 
     def find_tagged(self, tag: str) -> str | None:
         """Return the id of the commit that a tag names, None when there is no such tag."""

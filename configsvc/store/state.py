@@ -110,6 +110,9 @@ class StoreSnapshot:
     def blob(self, blob_id: str) -> bytes:
         return self.reader.blob(bytes.fromhex(blob_id))
 
+    def blob_in_memory(self, blob_id: str) -> bytes | None:
+        return self.reader.find_kept(bytes.fromhex(blob_id))
+
     def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for identity, content in self.reader.blobs(map(bytes.fromhex, blob_ids)):
             yield identity.hex(), content

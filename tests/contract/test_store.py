@@ -317,8 +317,10 @@ def test_many_blobs_are_read_at_once(tmp_path: Path) -> None:
     with GitStore.open(tmp_path / "repo") as store:
         snapshot = store.snapshot()
         ids = {name: blob_id for name, blob_id in snapshot.folder_files("").items() if name in files}
+        assert snapshot.blob_in_memory(ids["f7.json"]) is None
         for _ in range(2):  # the second time from memory
             found = dict(snapshot.blobs(ids.values()))
             assert {name: found[blob_id] for name, blob_id in ids.items()} == files
+        assert snapshot.blob_in_memory(ids["f7.json"]) == files["f7.json"]
         with pytest.raises(Unavailable):
             list(snapshot.blobs(["0" * 40]))

@@ -15,6 +15,7 @@ from configsvc.edge.hot import BYTES_BESIDE_TEXT, HotReads, hot_read, unfit
 from configsvc.edge.hot_templates import parts_of, template_of
 from configsvc.edge.read_ahead import BEGIN_AT
 from configsvc.settings import Settings
+from configsvc.store.memory import MemorySnapshot
 from configsvc.store.reader import ObjectMissing
 from tests.access.book import Book
 from tests.edge.pairs import API, SEED, pair
@@ -126,6 +127,27 @@ def test_a_version_without_a_document_of_its_own_is_flasks_to_answer(is_seed: bo
         assert (parts is not None) is is_plain, (name, version)
 
 
+def test_what_was_just_written_is_answered_without_a_thread(settings: Settings) -> None:
+    book = Book()
+    book.put("web.json", b"{}\n")
+    with pair(book, settings) as both:
+        both.check(("GET", API + "web", {}))
+        before = both.hot.answered.copy()
+        for number in range(5):
+            book.put("web.json", b'{"n": %d}\n' % number)
+            book.access.refresh()
+            assert both.check(("GET", API + "web", {}))[2] == b'{"n": %d}\n' % number
+        assert both.hot.answered == before
+        assert both.ready[200] >= 10
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no document in memory."""
+    monkeypatch.setattr(MemorySnapshot, "blob_in_memory", lambda self, blob_id: None)
+
+
+@pytest.mark.usefixtures("on_disk")
 @pytest.mark.parametrize("start", [API, SEED])
 def test_once_many_were_asked_for_the_others_are_made_ahead(settings: Settings, start: str) -> None:
     book, counted = Book(), Counted()
@@ -172,6 +194,7 @@ def test_what_is_kept_is_not_replaced_by_what_was_made_ahead() -> None:
     assert found.tag == b"asked"
 
 
+@pytest.mark.usefixtures("on_disk")
 def test_one_document_that_cannot_be_read_fails_alone(settings: Settings) -> None:
     book = Book()
     for number in range(40):
