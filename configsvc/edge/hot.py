@@ -122,7 +122,7 @@ class HotReads:
 
     def __init__(self, max_bytes: int) -> None:
         self.used_bytes = 0
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._kept: OrderedDict[bytes, HotRead] = OrderedDict()
 
     def __len__(self) -> int:
@@ -145,20 +145,22 @@ class HotReads:
 
     def keep(self, target: bytes, read: HotRead) -> None:
         """Keep an answer, in place of what was kept for the same target."""
-        if read.size > self._max_bytes // 8:
+        if read.size > self.max_bytes // 8:
             read = unfit(read.service, read.version, read.revision)
         self._drop(target)
         self._kept[target] = read
         self.used_bytes += read.size
         read.is_kept = True
-        while self.used_bytes > self._max_bytes:
+        while self.used_bytes > self.max_bytes:
             self._drop(next(iter(self._kept)))
 
     def keep_ahead(self, target: bytes, read: HotRead) -> bool:
         """Keep an answer that nobody asked for, unless there is one; return whether more have room."""
-        if target not in self._kept and read.size <= self._max_bytes // 8:
+        if self.used_bytes + read.size > self.max_bytes // 4 * 3:
+            return False
+        if target not in self._kept:
             self.keep(target, read)
-        return self.used_bytes <= self._max_bytes // 4 * 3
+        return True
 
     def _renew(self, target: bytes, read: HotRead, snapshot: Snapshot) -> bool:
         """Return whether an answer holds at a later snapshot too; drop it when it does not."""

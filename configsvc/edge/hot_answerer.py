@@ -127,10 +127,12 @@ class HotAnswerer:
     def drain(self) -> None:
         """Make no more answers ahead; nothing waits here."""
         self._ahead.stop()
+        self._maker.stop()
 
     def close(self) -> None:
-        """Let go of the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let go of the threads; none of them reads any longer."""
+        self._maker.stop()
+        self._pool.shutdown(cancel_futures=True)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s = time.perf_counter()
@@ -188,16 +190,18 @@ class HotAnswerer:
             making = asyncio.get_running_loop().create_task(self._ask(request, scope))
             self._making[key] = making
             self.made += 1
-            self._ahead.note_made(self.newest(), is_seed=request.is_seed)
+            self._ahead.note_made(request, self.newest())
             # The first to be called, so that those who wait find it kept.
             making.add_done_callback(partial(self._end_making, key))
         return await asyncio.shield(making)
 
     async def _ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
         """Return the answer by its template, or the application's where there is none or its host is new."""
-        made = await self._bulk.make(request) if request.host in self._hosts else None
-        if made is not None:
-            return made
+        is_met = request.host in self._hosts
+        if is_met and self._maker.find(self.newest(), request.service, is_seed=request.is_seed) is not None:
+            made = await self._bulk.make(request)
+            if made is not None:
+                return made
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._maker.ask, request, dict(scope))
 

@@ -11,7 +11,7 @@ from configsvc.edge.hot import HotRead
 from configsvc.edge.hot_maker import HotMaker
 from configsvc.edge.hot_requests import HotRequest
 
-MAX_BULK = 256
+MAX_BULK = 64
 
 _Asked = tuple[HotRequest, "asyncio.Future[HotRead | None]"]
 
@@ -39,9 +39,15 @@ class HotBulk:
 
     def _begin(self) -> None:
         turn, self._asked = self._asked[:MAX_BULK], self._asked[MAX_BULK:]
-        self._is_busy = True
         requests = [request for request, _ in turn]
-        making = asyncio.get_running_loop().run_in_executor(self._pool, self._maker.fill, requests)
+        try:
+            making = asyncio.get_running_loop().run_in_executor(self._pool, self._maker.fill, requests)
+        except RuntimeError:  # no thread can be begun; each is told so where it is asked for by itself
+            for _, made in (*turn, *self._asked):
+                _settle(made, None)
+            self._asked = []
+            return
+        self._is_busy = True
         making.add_done_callback(partial(self._end, turn))
 
     def _end(self, turn: Sequence[_Asked], making: asyncio.Future[list[HotRead | None]]) -> None:
@@ -50,7 +56,11 @@ class HotBulk:
         is_failed = making.cancelled() or making.exception() is not None
         results = [None] * len(turn) if is_failed else making.result()
         for (_, made), result in zip(turn, results, strict=True):
-            if not made.done():
-                made.set_result(result)
+            _settle(made, result)
         if self._asked:
             self._begin()
+
+
+def _settle(made: asyncio.Future[HotRead | None], result: HotRead | None) -> None:
+    if not made.done():
+        made.set_result(result)

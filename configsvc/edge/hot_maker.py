@@ -10,7 +10,7 @@ from configsvc.edge.asgi_types import RawHeaders, Scope, raw_headers
 from configsvc.edge.environ import make_environ
 from configsvc.edge.hot import HotRead, hot_read
 from configsvc.edge.hot_requests import HotRequest, target_for
-from configsvc.edge.hot_templates import Kind, Template, parts_of, template_of
+from configsvc.edge.hot_templates import Kind, Template, is_map, parts_of, template_of
 from configsvc.edge.wsgi_call import WsgiCall
 from configsvc.service import ConfigService
 from configsvc.store.base import Entry, Snapshot
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
-MAX_AT_ONCE_BYTES = 64 << 10
+MAX_FILLED_BYTES = 64 << 10
+"""Larger documents are left to Flask: many answers are made at one time."""
+MAX_AHEAD_BYTES = 16 << 10
 LEAST_BULK = 4
 """A command of its own pays for so many documents; fewer are read by the one that stays running."""
 
@@ -35,6 +37,7 @@ class HotMaker:
         self._app = app
         self._service = service
         self._templates: dict[Kind, Template] = {}
+        self._is_stopped = False
 
     def ask(self, request: HotRequest, scope: Scope) -> HotRead | None:
         """Return the application's answer to the plain read, or its mark; None when it refuses to answer."""
@@ -61,53 +64,62 @@ class HotMaker:
             ObjectMissing: The repository is damaged.
         """
         snapshot = self._service.snapshot()
-        entries = [self._find(snapshot, request) for request in requests]
+        entries = [self.find(snapshot, request.service, is_seed=request.is_seed) for request in requests]
         wanted = {entry.blob_id for entry in entries if entry is not None and entry.blob_id is not None}
         if len(wanted) < LEAST_BULK:
             texts = {blob_id: snapshot.blob(blob_id) for blob_id in wanted}
         else:
-            texts = dict(snapshot.blobs(wanted))
+            texts = dict(snapshot.blobs(wanted, max_bytes=MAX_FILLED_BYTES))
         return [
             None
-            if entry is None or entry.blob_id is None
-            else self._fill(entry, texts[entry.blob_id], snapshot.revision, is_seed=request.is_seed)
+            if entry is None
+            else self._fill(entry, texts.get(entry.blob_id or ""), snapshot, is_seed=request.is_seed)
             for request, entry in zip(requests, entries, strict=True)
         ]
 
     def fill_at_once(self, request: HotRequest, snapshot: Snapshot) -> HotRead | None:
         """Return the answer at `snapshot` if nothing has to be read or parsed, as after a write."""
-        entry = None if request.is_seed else self._find(snapshot, request)
-        data = None if entry is None or entry.blob_id is None else snapshot.blob_in_memory(entry.blob_id)
-        if entry is None or data is None or len(data) > MAX_AT_ONCE_BYTES:
+        entry = None if request.is_seed else self.find(snapshot, request.service, is_seed=False)
+        if entry is None or entry.blob_id is None:
             return None
-        return self._fill(entry, data, snapshot.revision, is_seed=False)
+        return self._fill(entry, snapshot.blob_in_memory(entry.blob_id), snapshot, is_seed=False)
 
     def make_ahead(
         self, services: Collection[str], snapshot: Snapshot, *, is_seed: bool
     ) -> Iterator[tuple[bytes, HotRead]]:
-        """Yield targets and answers of those services for which there is a template.
+        """Yield targets and answers of those services for which there is a template, until `stop`.
 
         Raises:
             ObjectMissing: The repository is damaged.
         """
-        entries = [entry for entry in map(snapshot.find, services) if entry is not None and entry.blob_id]
-        texts = dict(snapshot.blobs({entry.blob_id for entry in entries if entry.blob_id}))
+        found = (self.find(snapshot, service, is_seed=is_seed) for service in services)
+        entries = [entry for entry in found if entry is not None]
+        wanted = {entry.blob_id for entry in entries if entry.blob_id is not None}
+        texts = dict(snapshot.blobs(wanted, max_bytes=MAX_AHEAD_BYTES))
         for entry in entries:
-            assert entry.blob_id is not None
-            made = self._fill(entry, texts[entry.blob_id], snapshot.revision, is_seed=is_seed)
+            if self._is_stopped:
+                return
+            made = self._fill(entry, texts.get(entry.blob_id or ""), snapshot, is_seed=is_seed)
             if made is not None:
                 yield target_for(entry.service, is_seed=is_seed), made
 
-    def _find(self, snapshot: Snapshot, request: HotRequest) -> Entry | None:
-        """Return the newest version of a service that there is a template for."""
-        entry = snapshot.find(request.service)
-        is_ours = entry is not None and (request.is_seed, entry.format) in self._templates
-        return entry if is_ours else None
+    def stop(self) -> None:
+        """Make no more ahead."""
+        self._is_stopped = True
 
-    def _fill(self, entry: Entry, data: bytes, revision: int, *, is_seed: bool) -> HotRead | None:
+    def find(self, snapshot: Snapshot, service: str, *, is_seed: bool) -> Entry | None:
+        """Return the newest version of a service, if there is a template for its answer."""
+        entry = snapshot.find(service)
+        if entry is None or entry.format is None or (is_seed, entry.format) not in self._templates:
+            return None
+        return None if is_seed and is_map(entry) else entry
+
+    def _fill(self, entry: Entry, data: bytes | None, snapshot: Snapshot, *, is_seed: bool) -> HotRead | None:
         template = None if entry.format is None else self._templates.get((is_seed, entry.format))
-        parts = None if template is None else parts_of(entry, data, self._service.bounds, is_seed=is_seed)
-        return None if template is None or parts is None else template.fill(entry.service, parts, revision)
+        if template is None or data is None or len(data) > MAX_FILLED_BYTES:
+            return None
+        parts = parts_of(entry, data, self._service.bounds, is_seed=is_seed)
+        return None if parts is None else template.fill(entry.service, parts, snapshot.revision)
 
     def _learn(self, read: HotRead, *, is_seed: bool) -> None:
         """Make a template of the application's answer, where there is none of its kind."""

@@ -82,6 +82,11 @@ def template_of(read: HotRead, parts: Parts) -> Template | None:
     return template if template.fill(read.service, parts, read.revision) == read else None
 
 
+def is_map(entry: Entry) -> bool:
+    """Return whether `/config` answers a map of versions about `entry`."""
+    return entry.version > entry.born
+
+
 def parts_of(entry: Entry, data: bytes, bounds: Bounds, *, is_seed: bool) -> Parts | None:
     """Return what the newest version of a service is answered with; None when that is Flask's to say.
 
@@ -93,8 +98,8 @@ def parts_of(entry: Entry, data: bytes, bounds: Bounds, *, is_seed: bool) -> Par
         return None
     if not is_seed:
         tag, media_type, body = stored_tag(entry), MEDIA_TYPES[entry.format], data
-    elif entry.version > entry.born:
-        return None
+    elif is_map(entry) or entry.format is not Format.JSON:
+        return None  # and a few kilobytes of YAML may be megabytes of JSON
     else:
         try:
             value = stored_value(data, entry.format, bounds)

@@ -84,6 +84,7 @@ class ParkedStream:
     """One client."""
 
     __slots__ = (
+        "_is_queued",
         "_key",
         "_query",
         "_room",
@@ -102,6 +103,7 @@ class ParkedStream:
         self._key = key
         self._query = query
         self._started_s = time.perf_counter()
+        self._is_queued = False
         self.is_gone = False
         self.protocol = protocol
         self.watch: Watch | None = watch
@@ -112,7 +114,13 @@ class ParkedStream:
         room.streams.hub.sharing += 1
 
     def go_on(self) -> None:
-        """Send what comes next while it is on its own, until it has caught up."""
+        """Send what comes next, in turn, while it is on its own, until it has caught up."""
+        if not self._is_queued:
+            self._is_queued = True
+            self._room.streams.hub.catch_up(self._step)
+
+    def _step(self) -> None:
+        self._is_queued = False
         watch = self.watch
         if watch is None or self.protocol.flow.write_paused or self.protocol.transport.is_closing():
             return  # it goes on when the client reads, or ends
@@ -124,7 +132,7 @@ class ParkedStream:
         if told:
             self.protocol.transport.write(chunk(told))
         if not (watch.is_up_to_date and self._room.join(self, watch, self._key)):
-            self._room.streams.hub.catch_up(self.go_on)
+            self.go_on()
 
     def take(self, told: Told) -> None:
         """Send a message of its audience; fall behind if the client does not read."""

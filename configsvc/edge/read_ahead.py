@@ -15,12 +15,14 @@ from itertools import islice
 from configsvc.core.errors import ConfigError
 from configsvc.edge.hot import HotRead, HotReads
 from configsvc.edge.hot_maker import HotMaker
+from configsvc.edge.hot_requests import HotRequest
 from configsvc.store.base import Snapshot
 
 BEGIN_AT = 64
-"""How many answers of a dialect are made one by one before the others are made ahead."""
-_BATCH_BYTES = 4 << 20
-_FIRST_BATCH, _MAX_BATCH = 16, 1024
+"""How many services are asked for in a dialect before the others are made ahead."""
+LEAST_BYTES = 1 << 20
+"""With less memory nothing is made ahead: there is hardly room for what is asked for."""
+_BATCH = 1024
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,42 +38,50 @@ class ReadAhead:
         self._maker = maker
         self._reads = reads
         self._pool = pool
-        self._made = {True: 0, False: 0}
+        self._asked: dict[bool, set[bytes]] = {True: set(), False: set()}
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopped = reads.max_bytes < LEAST_BYTES
 
-    def note_made(self, snapshot: Snapshot, *, is_seed: bool) -> None:
-        """Count an answer that was asked for and was not there; begin when there were enough of them."""
-        self._made[is_seed] += 1
-        if self._made[is_seed] == BEGIN_AT:
-            task = asyncio.get_running_loop().create_task(self._run(snapshot, is_seed=is_seed))
+    def note_made(self, request: HotRequest, snapshot: Snapshot) -> None:
+        """Note what was asked for and was not there; begin when there were enough of them."""
+        asked = self._asked[request.is_seed]
+        if self._is_stopped or len(asked) == BEGIN_AT:
+            return
+        asked.add(request.target)
+        if len(asked) == BEGIN_AT:
+            task = asyncio.get_running_loop().create_task(self._run(snapshot, is_seed=request.is_seed))
+            task.add_done_callback(_tell)
             self._tasks.append(task)
 
     def stop(self) -> None:
-        """End, done or not."""
+        """End, done or not, and begin no more."""
+        self._is_stopped = True
         for task in self._tasks:
             task.cancel()
 
     async def _run(self, snapshot: Snapshot, *, is_seed: bool) -> None:
         loop = asyncio.get_running_loop()
         names = snapshot.services()
-        count = _FIRST_BATCH
         while True:
             began_s = loop.time()
-            try:
-                batch = await loop.run_in_executor(self._pool, self._make, names, count, snapshot, is_seed)
-            except ConfigError as error:
-                _LOG.warning("reads: none is made ahead: %s", error.message)
-                return
+            batch = await loop.run_in_executor(self._pool, self._make, names, snapshot, is_seed)
             if batch is None or not all(self._reads.keep_ahead(target, read) for target, read in batch):
                 return
-            size = sum(read.size for _, read in batch)
-            count = max(_FIRST_BATCH, min(_MAX_BATCH, _BATCH_BYTES * (len(batch) or 1) // (size or 1)))
             # Some time is left to those who ask meanwhile; what is made spares them more.
             await asyncio.sleep((loop.time() - began_s) / 4)
 
     def _make(
-        self, names: Iterator[str], count: int, snapshot: Snapshot, is_seed: bool
+        self, names: Iterator[str], snapshot: Snapshot, is_seed: bool
     ) -> list[tuple[bytes, HotRead]] | None:
         """Return the answers of the next services; None when there are no more."""
-        services = list(islice(names, count))
+        services = list(islice(names, _BATCH))
         return list(self._maker.make_ahead(services, snapshot, is_seed=is_seed)) if services else None
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    """Log why no more is made ahead."""
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, ConfigError):
+        _LOG.warning("reads: none is made ahead: %s", error.message)
+    elif error is not None:
+        _LOG.error("reads: none is made ahead", exc_info=error)

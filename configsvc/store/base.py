@@ -156,8 +156,14 @@ class Snapshot(View, Protocol):
     def blob_in_memory(self, blob_id: str) -> bytes | None:
         """Return what `blob` would, at once; None where that would take a read from the disk."""
 
-    def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield id and bytes of many small blobs, in any order."""
+    def blobs(
+        self, blob_ids: Collection[str], *, max_bytes: int | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield id and bytes of many small blobs, in any order.
+
+        Args:
+            max_bytes: Larger ones are left out, and not read.
+        """
 
     def folder_files(self, folder: str) -> Mapping[str, str]:
         """Return the name of each regular file right in a folder, and its blob id."""

@@ -93,8 +93,13 @@ class MemorySnapshot:
     def blob_in_memory(self, blob_id: str) -> bytes | None:
         return self.blobs_by_id[blob_id]
 
-    def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        return ((blob_id, self.blobs_by_id[blob_id]) for blob_id in blob_ids)
+    def blobs(
+        self, blob_ids: Collection[str], *, max_bytes: int | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        for blob_id in blob_ids:
+            content = self.blobs_by_id[blob_id]
+            if max_bytes is None or len(content) <= max_bytes:
+                yield blob_id, content
 
     def folder_files(self, folder: str) -> dict[str, str]:
         paths = {name: f"{folder}/{name}" for name in self.names(folder)}

@@ -119,8 +119,13 @@ class ObjectReader:
             return None
         return found.decode("ascii").strip()
 
-    def blobs(self, identities: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    def blobs(
+        self, identities: Iterable[bytes], *, max_bytes: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Yield id and bytes of many small blobs, in any order: ten times as fast as one by one.
+
+        Args:
+            max_bytes: Larger ones are left out, and not read.
 
         Raises:
             ObjectMissing: The repository does not have one of them.
@@ -131,17 +136,31 @@ class ObjectReader:
         for identity, content in known.items():
             if content is None:
                 missing.append(identity)
-            else:
+            elif max_bytes is None or len(content) <= max_bytes:
                 yield identity, content
         for start in range(0, len(missing), BULK):
-            yield from self._read_bulk(missing[start : start + BULK])
+            part = missing[start : start + BULK]
+            yield from self._read_bulk(part if max_bytes is None else self._small(part, max_bytes))
 
-    def _read_bulk(self, identities: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    def _small(self, identities: list[bytes], max_bytes: int) -> list[bytes]:
+        """Return those that are not larger; of one that is missing the read tells."""
+        lines = self._bulk(identities, "--batch-check").splitlines()
+        sizes = [line.rpartition(b" ")[2] for line in lines]
+        return [
+            identity
+            for identity, size in zip(identities, sizes, strict=True)
+            if not size.isdigit() or int(size) <= max_bytes
+        ]
+
+    def _bulk(self, identities: list[bytes], option: str) -> bytes:
         asked = b"".join(identity.hex().encode() + b"\n" for identity in identities)
         try:
-            answer = git(self._root, "cat-file", "--batch", "--buffer", stdin=asked)
+            return git(self._root, "cat-file", option, "--buffer", stdin=asked) if asked else b""
         except (GitFailed, OSError) as error:
             raise ObjectMissing(f"{len(identities)} objects: {error}") from error
+
+    def _read_bulk(self, identities: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        answer = self._bulk(identities, "--batch")
         position = 0
         for identity in identities:
             end = answer.find(b"\n", position)

@@ -113,8 +113,10 @@ class StoreSnapshot:
     def blob_in_memory(self, blob_id: str) -> bytes | None:
         return self.reader.find_kept(bytes.fromhex(blob_id))
 
-    def blobs(self, blob_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        for identity, content in self.reader.blobs(map(bytes.fromhex, blob_ids)):
+    def blobs(
+        self, blob_ids: Collection[str], *, max_bytes: int | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        for identity, content in self.reader.blobs(map(bytes.fromhex, blob_ids), max_bytes=max_bytes):
             yield identity.hex(), content
 
     def folder_files(self, folder: str) -> Mapping[str, str]:

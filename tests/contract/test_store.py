@@ -318,6 +318,10 @@ def test_many_blobs_are_read_at_once(tmp_path: Path) -> None:
         snapshot = store.snapshot()
         ids = {name: blob_id for name, blob_id in snapshot.folder_files("").items() if name in files}
         assert snapshot.blob_in_memory(ids["f7.json"]) is None
+        few = dict(snapshot.blobs(ids.values(), max_bytes=40))
+        assert {name for name, blob_id in ids.items() if blob_id in few} == {
+            name for name, text in files.items() if len(text) <= 40
+        }
         for _ in range(2):  # the second time from memory
             found = dict(snapshot.blobs(ids.values()))
             assert {name: found[blob_id] for name, blob_id in ids.items()} == files
