@@ -15,7 +15,7 @@ PROJECT := setup.cfg pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fast lint format bench plots soak clean
+.PHONY: help setup run test fast thorough lint format bench plots soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -25,11 +25,14 @@ setup: $(VENV)/.dev ## Make .venv with everything for development
 run: $(VENV)/.server ## Serve config-repo/ on http://127.0.0.1:5000 (Ctrl-C stops it)
 	@exec $(BIN)/configsvc serve $(ARGS)
 
-test: $(VENV)/.dev ## Run all tests but the soak runs
+test: $(VENV)/.dev ## Run the tests: every promise, in less than five minutes
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
+thorough: $(VENV)/.dev ## Run those that show the same at larger sizes, from more sides, in every pairing
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "thorough and not soak" $(ARGS)
+
 fast: $(VENV)/.dev ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not soak" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not thorough and not soak" $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and import rules
 	$(BIN)/ruff check

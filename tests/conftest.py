@@ -24,7 +24,10 @@ SLOW_ROOMS = frozenset(
 )
 """Where nearly every test has a server or a git of its own, or a text made to be slow."""
 
-_ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
+_ALL = {
+    mark: re.compile(rf"^pytestmark = .*\bpytest\.mark\.{mark}\b", re.MULTILINE)
+    for mark in ("slow", "thorough")
+}
 
 _builders: dict[tuple[str, bool], Any] = {}
 _compile_builder = Rule._compile_builder
@@ -49,11 +52,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave unread what has no test that is asked for: it would be half of the fast suite's start."""
-    if "not slow" not in config.option.markexpr:
-        return None
-    if collection_path.suffix == ".py":
-        return _ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) is not None or None
-    return collection_path in SLOW_ROOMS or None
+    left_out = [mark for mark in _ALL if f"not {mark}" in config.option.markexpr]
+    if collection_path.suffix == ".py" and left_out:
+        text = collection_path.read_text(encoding="utf-8")
+        return any(_ALL[mark].search(text) for mark in left_out) or None
+    return ("slow" in left_out and collection_path in SLOW_ROOMS) or None
 
 
 @pytest.hookimpl(tryfirst=True)

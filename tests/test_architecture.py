@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "configsvc"
 MAX_MODULE_LINES = 400
@@ -29,6 +31,7 @@ def run_bare_python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_imports_follow_the_contracts_in_setup_cfg() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     result = subprocess.run(
@@ -53,6 +56,7 @@ def test_the_core_needs_only_the_standard_library() -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_a_module_says_what_it_is_and_stays_readable_in_one_sitting() -> None:
     assert MODULES
     problems = {path.relative_to(PACKAGE).as_posix(): list(hard_to_read(path)) for path in MODULES}

@@ -19,6 +19,8 @@ from configsvc.settings import Settings
 from configsvc.store.steptree import Gate
 from tests.store.gitrepo import commit_files, git, new_repository
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

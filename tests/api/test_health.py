@@ -13,6 +13,8 @@ from configsvc.settings import Settings
 from configsvc.store.base import StoreStatus
 from configsvc.store.memory import MemoryStore
 
+pytestmark = pytest.mark.slow
+
 
 def set_status(service: ConfigService, monkeypatch: pytest.MonkeyPatch, status: StoreStatus) -> None:
     monkeypatch.setattr(service, "status", lambda: status)

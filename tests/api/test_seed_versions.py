@@ -12,6 +12,8 @@ from configsvc.service import ConfigService
 from configsvc.service.changes import PutDocument
 from tests.api.seed_client import create, get, put
 
+pytestmark = pytest.mark.slow
+
 WIDE = 1 << 30
 
 

@@ -27,6 +27,7 @@ if all(map(is_there, ("wrk", "nginx", "etcd"))):
     TABLES["Reads by "] = 2
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_quick_run_prints_every_table_whole(tmp_path: Path) -> None:

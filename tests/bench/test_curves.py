@@ -23,6 +23,7 @@ def chart() -> Chart:
     return Chart("reads", "Reads by connections", "connections", "reads/s", curves, {1: "one", 64: "many"})
 
 
+@pytest.mark.thorough
 def test_a_picture_has_every_line_by_its_name(tmp_path: Path) -> None:
     path = draw(chart(), tmp_path)
     assert path == tmp_path / "reads.svg"
@@ -32,6 +33,7 @@ def test_a_picture_has_every_line_by_its_name(tmp_path: Path) -> None:
         assert text in texts
 
 
+@pytest.mark.thorough
 def test_the_same_figures_make_the_same_picture(tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
     first, second = draw(chart(), tmp_path), draw(chart(), tmp_path / "again")

@@ -38,7 +38,10 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     return Called(monkeypatch, capsys)
 
 
-@pytest.fixture(scope="module", params=PLACES)
+@pytest.fixture(
+    scope="module",
+    params=["url", pytest.param("path", marks=pytest.mark.thorough)],
+)
 def at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At]:
     """Each of the two places in turn; tests share it, and use services of their own."""
     with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as place:

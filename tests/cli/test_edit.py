@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import On
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 Editor = Callable[..., Path]
 

@@ -19,6 +19,8 @@ from tests.cli.conftest import Called
 from tests.edge.running import running
 from tests.end_to_end.serving import ROOT
 
+pytestmark = pytest.mark.slow
+
 WITHOUT = """
 import sys
 for name in {missing!r}:
@@ -119,6 +121,7 @@ def test_a_mistake_of_ours_is_one_line(call: Called, monkeypatch: pytest.MonkeyP
     assert call.err == "configsvc: KeyError: 'lost' (our mistake; CONFIGSVC_TRACEBACK=1 shows where)\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_commands_for_servers_need_nothing_of_the_server(tmp_path: Path) -> None:
     settings = Settings(repo=tmp_path / "repo")
@@ -217,6 +220,7 @@ def run_to(out: str, folder: Path, *arguments: str) -> subprocess.CompletedProce
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_process_without_its_streams_writes_to_nothing_else(tmp_path: Path, closed: str) -> None:

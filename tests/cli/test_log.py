@@ -12,6 +12,8 @@ from configsvc.core.errors import RequestInvalid
 from tests.cli.conftest import Called
 from tests.store.gitrepo import git
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 86_400
 
 

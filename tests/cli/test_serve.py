@@ -56,6 +56,7 @@ def test_one_line_tells_that_the_server_is_ready_and_where(tmp_path: Path) -> No
         assert server.stop() == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_does_not_wait_for_idle_and_slow_connections(tmp_path: Path, signal_number: int) -> None:
@@ -166,6 +167,7 @@ def test_a_server_that_others_can_reach_makes_an_admin_and_asks_for_a_token(
     assert "made the principal" not in capfd.readouterr().err
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:0"])
 def test_the_first_admin_has_the_token_that_the_operator_chose(tmp_path: Path, listen: str) -> None:
@@ -178,6 +180,7 @@ def test_the_first_admin_has_the_token_that_the_operator_chose(tmp_path: Path, l
     assert not (tmp_path / "repo/.git/configsvc/admin-token").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("content", ["short\n", "", None])
 def test_a_server_that_would_have_no_admin_does_not_start(tmp_path: Path, content: str | None) -> None:

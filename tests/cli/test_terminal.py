@@ -46,6 +46,7 @@ def at_terminal(*arguments: object, **environ: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_differences_and_the_log_are_coloured_and_paged_at_a_terminal(repo: Path, tmp_path: Path) -> None:
     assert "\x1b[31m-n: 1\x1b[0m" in at_terminal("diff", "a", "--repo", repo)
@@ -56,6 +57,7 @@ def test_differences_and_the_log_are_coloured_and_paged_at_a_terminal(repo: Path
     assert len((tmp_path / "paged").read_text().splitlines()) == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_progress_is_shown_at_a_terminal_and_nowhere_else(call: Called, repo: Path, tmp_path: Path) -> None:
     assert "100%" in at_terminal("export", tmp_path / "one", "--repo", repo)
@@ -63,6 +65,7 @@ def test_progress_is_shown_at_a_terminal_and_nowhere_else(call: Called, repo: Pa
     assert call.err == "exported 1 documents\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_its_completion(shell: str) -> None:

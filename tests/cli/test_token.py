@@ -56,6 +56,7 @@ def test_the_token_alone_is_on_the_last_line_and_nowhere_in_the_repository(call:
     assert git(repo, "status", "--porcelain") == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("running", [True, False])
 def test_a_life_of_principals_with_and_without_a_server(call: Called, repo: Path, running: bool) -> None:
     with contextlib.ExitStack() as held:

@@ -42,6 +42,7 @@ def test_what_cannot_be_watched_is_told(on: On) -> None:
     assert on("watch", "No Name", "--since", "0") == 2
 
 
+@pytest.mark.thorough
 def test_a_watch_goes_on_where_it_was_when_its_server_dies_and_comes_back(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -23,6 +23,8 @@ from configsvc.client import (
 from configsvc.client import httpx_transport as transports
 from configsvc.core.errors import RequestInvalid
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 ONCE = Retries(attempts=1)
 

@@ -226,6 +226,7 @@ def test_importing_the_client_loads_nothing_of_the_server() -> None:
     assert all(room.startswith(("configsvc.client", "configsvc.core")) for room in rooms.split())
 
 
+@pytest.mark.thorough
 def test_the_client_alone_installs_httpx_and_nothing_of_the_server(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2]
     venv = tmp_path / "venv"

@@ -123,7 +123,13 @@ def suffer_each(store: GitStore, thread: str, call: str, error: str, *, lasting:
     raise AssertionError(f"{call}: more than {MOST_CALLS} calls")
 
 
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+LASTING = [
+    pytest.param(False, id="once", marks=pytest.mark.thorough),
+    pytest.param(True, id="from then on"),
+]
+
+
+@pytest.mark.parametrize("lasting", LASTING)
 @pytest.mark.parametrize(("call", "error"), WRITER_FAULTS)
 def test_reads_survive_a_failing_call_of_the_writer(
     store: GitStore, call: str, error: str, lasting: bool
@@ -131,7 +137,8 @@ def test_reads_survive_a_failing_call_of_the_writer(
     assert suffer_each(store, WRITER, call, error, lasting=lasting) > 0
 
 
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("lasting", LASTING)
 @pytest.mark.parametrize(("call", "error"), FOLLOWER_FAULTS)
 def test_reads_survive_a_failing_call_below_the_working_tree(
     store: GitStore, call: str, error: str, lasting: bool

@@ -75,6 +75,7 @@ def test_reads_survive_a_full_disk_and_the_same_process_writes_when_there_is_roo
         assert git(root, "status", "--porcelain") == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", FILLS)
 def test_a_server_started_on_a_full_disk_says_so_in_one_line_and_starts_when_there_is_room(
     tmp_path: Path, kind: str

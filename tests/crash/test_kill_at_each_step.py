@@ -144,11 +144,22 @@ def test_reads_survive_a_working_tree_killed_before_any_step_is_made_whole(tmp_p
 @pytest.mark.parametrize(
     ("thread", "after", "trace"),
     [
-        (OPENING, (WRITER, BEFORE_RENAMING_MAIN), "os.remove main.lock"),
-        (OPENING, (FOLLOWER, BEFORE_REMOVING_THE_REPLACED), "os.remove "),
-        (COMPARING, (FOLLOWER, BEFORE_REMOVING_THE_REPLACED), "os.rename index"),
+        pytest.param(OPENING, (WRITER, BEFORE_RENAMING_MAIN), "os.remove main.lock", id="batch"),
+        pytest.param(
+            OPENING,
+            (FOLLOWER, BEFORE_REMOVING_THE_REPLACED),
+            "os.remove ",
+            id="replaced file",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(
+            COMPARING,
+            (FOLLOWER, BEFORE_REMOVING_THE_REPLACED),
+            "os.rename index",
+            id="working tree",
+            marks=pytest.mark.thorough,
+        ),
     ],
-    ids=["batch", "replaced file", "working tree"],
 )
 def test_atomic_a_start_killed_before_any_step_can_be_repeated(
     tmp_path: Path, thread: str, after: Before, trace: str
@@ -157,6 +168,7 @@ def test_atomic_a_start_killed_before_any_step_can_be_repeated(
     assert any(step.startswith(trace) for step in steps), steps
 
 
+@pytest.mark.thorough
 def test_atomic_a_repository_whose_making_was_killed_before_any_step_is_made_by_the_next_start(
     tmp_path: Path,
 ) -> None:

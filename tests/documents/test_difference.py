@@ -33,6 +33,7 @@ def assert_leads_from_one_to_the_other(old: Value, new: Value) -> None:
     assert (patch == []) == (fingerprint(old) == fingerprint(new))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @given(DOCUMENTS, DOCUMENTS)
 @settings(max_examples=150, deadline=None)
@@ -92,6 +93,7 @@ HOSTILE: list[tuple[Value, Value]] = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", HOSTILE, ids=["coin", "many", "deep", "wide", "keys"])
 def test_no_two_values_take_long_or_make_more_operations_than_a_patch_may_have(

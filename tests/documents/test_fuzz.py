@@ -191,6 +191,7 @@ CHECKS = {"texts": check_text, "names": check_name, "patches": check_patch, "edi
 COUNTS = {"texts": 3000, "names": 5000, "patches": 5000, "edits": 1000}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHECKS)
 def test_bounded_what_is_random_is_taken_or_refused_in_words(what: str) -> None:

@@ -13,7 +13,7 @@ from configsvc.documents.json import parse_any_json
 from configsvc.documents.members import item_texts, member_texts
 from configsvc.documents.rendering import render_value
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 VALUES = st.recursive(

@@ -79,6 +79,7 @@ def test_git_can_apply_a_diff(
         assert applied(olds, diff, tmp_path_factory.mktemp("apply")) == news
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),

@@ -88,7 +88,10 @@ def filled(headers: Headers, pair: Pair, name: str) -> Headers:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "web" else [pytest.mark.thorough]) for name in NAMES],
+)
 def test_every_answer_is_the_one_flask_gives(both: Pair, name: str) -> None:
     for headers in HEADERS:
         for start in (SEED, API):

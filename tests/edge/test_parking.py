@@ -118,6 +118,7 @@ def put_many(book: Book, number: int) -> None:
     book.store.submit(Write(lambda view: Plan(paths, "x"), ANONYMOUS)).result()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_client_that_did_not_read_for_a_while_is_told_all_in_order_and_once(book: Book) -> None:
     with served(book, Settings(open=True)) as (port, streams), socket.socket() as connection:

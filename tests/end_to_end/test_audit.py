@@ -16,7 +16,7 @@ from configsvc.access.credentials import make_token
 from tests.end_to_end.serving import ROOT, Server, serving
 from tests.store.gitrepo import git, run_git
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @dataclass

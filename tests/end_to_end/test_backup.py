@@ -16,7 +16,7 @@ from tests.end_to_end.serving import ROOT, Server, serving
 RECIPES = blocks(ROOT / "docs" / "backup.md", "sh")
 VARIABLES = RECIPES["Back up, restore, move"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def run_recipe(name: str, folder: Path) -> None:

@@ -17,7 +17,7 @@ from tests.store.gitrepo import assert_sound, git
 VERSIONS = ".git/configsvc/versions"
 INDEX = ".git/index"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 Damage = Callable[[Path], None]
 

@@ -80,6 +80,7 @@ def put(client: Client, path: str, value: Any) -> tuple[int, float]:
     return reply.status, time.monotonic() - began
 
 
+@pytest.mark.thorough
 def test_bounded_hostile_schemas_hold_up_nobody(tmp_path: Path) -> None:
     with serving(tmp_path / "repo", *QUIET) as server, connected(server.url) as client:
         assert put(client, "/api/v1/configs/other", {"a": 1})[0] == 201

@@ -16,7 +16,7 @@ from tests.store.gitrepo import NO_HOOKS, assert_sound, commit_files, git, new_r
 
 NGINX = '{\n  "n": 0\n}\n'
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def merge_commits(root: Path) -> None:

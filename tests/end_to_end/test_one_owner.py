@@ -44,6 +44,7 @@ def test_a_second_process_names_the_one_that_holds_the_repository(tmp_path: Path
         assert client.config("GET", "nginx", query="&version=1").json() == {"n": 1}
 
 
+@pytest.mark.thorough
 def test_of_several_that_start_at_once_on_a_new_folder_one_serves(tmp_path: Path) -> None:
     root = tmp_path / "repo"
     servers = [start(root) for _ in range(STARTS)]
@@ -63,6 +64,7 @@ def test_of_several_that_start_at_once_on_a_new_folder_one_serves(tmp_path: Path
     assert_sound(root)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_a_repository_of_another_user_is_refused_and_both_are_named(tmp_path: Path) -> None:
     root = tmp_path / "repo"

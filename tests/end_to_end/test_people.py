@@ -21,7 +21,7 @@ WITHIN_S = 20.0
 EDIT = '{"edited": "by hand"}\n'
 WRITERS = 4
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tests.store.gitrepo import assert_sound, git
 WRITERS = 4
 ROUNDS = 5
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from tests.store.gitrepo import assert_sound, git
 
 SECRET = "p4ss/word & more"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def test_a_purged_secret_is_in_no_object_and_every_version_keeps_its_number(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def ask(
     return connection.getresponse()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_writes_and_reads_over_tls(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     flags = ("--tls-certificate", str(pair[0]), "--tls-key", str(pair[1]))

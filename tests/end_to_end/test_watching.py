@@ -148,6 +148,7 @@ async def gather_all(watchers: list[Watcher], last: int) -> None:
         await asyncio.gather(*(each.follow(last) for each in watchers))
 
 
+@pytest.mark.thorough
 def test_every_watcher_is_told_exactly_what_landed_since_it_came(tmp_path: Path) -> None:
     root, chance = tmp_path / "repo", random.Random(7)
     port = [0]

@@ -21,7 +21,7 @@ from configsvc.client import Client, LiveOptions
 from tests.client.live.waiting import eventually
 from tests.end_to_end.serving import QUIET, ROOT, Server, serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 EXAMPLES = ROOT / "examples"
 PATIENCE_S = 60.0

@@ -16,6 +16,7 @@ from tests.end_to_end.serving import QUIET, ROOT, serving
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.thorough
 def test_the_worker_runs_with_what_is_newest_and_stops_when_it_is_told(tmp_path: Path) -> None:
     program = tmp_path / "configsvc"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m configsvc.cli "$@"\n')

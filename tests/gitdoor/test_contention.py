@@ -23,7 +23,7 @@ WRITES = 100
 PUSHES = 3
 MET_WITHIN_S = 60.0
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def sleep(writer: PacedWriter, people: list[PushingPerson]) -> None:

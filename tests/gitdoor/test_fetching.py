@@ -171,6 +171,7 @@ def test_a_gzipped_request_is_understood(server: Server, served: Path) -> None:
     assert b"PACK" in body
 
 
+@pytest.mark.thorough
 def test_a_client_that_hangs_up_leaves_no_process_behind(
     server: Server, served: Path, tmp_path: Path
 ) -> None:

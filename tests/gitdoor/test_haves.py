@@ -23,6 +23,7 @@ def sent(text: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_push_from_behind_sends_what_is_new(server: Server, served: Path, tmp_path: Path) -> None:
     for number in range(200):
@@ -37,6 +38,7 @@ def test_a_push_from_behind_sends_what_is_new(server: Server, served: Path, tmp_
     assert_sound(served)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_push_from_far_behind_sends_little_more_than_what_is_new(
     server: Server, served: Path, tmp_path: Path

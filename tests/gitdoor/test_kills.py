@@ -25,7 +25,7 @@ from tests.store.gitrepo import assert_sound, git
 VICTIMS = ("server", "receive-pack", "client")
 ENDED_WITHIN_S = 20.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.crash]
+pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.thorough]
 
 
 class Campaign:

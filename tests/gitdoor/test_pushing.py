@@ -228,6 +228,7 @@ def test_an_id_of_a_push_that_is_not_under_way_is_worth_nothing(
     assert "its connection is gone" in pushed.text
 
 
+@pytest.mark.thorough
 def test_a_history_read_afresh_has_the_versions_that_were_told(tmp_path: Path) -> None:
     with serving(tmp_path / "repo", *QUIET) as running:
         create(running, "one")

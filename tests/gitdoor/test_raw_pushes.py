@@ -202,7 +202,13 @@ def memory(server: Server) -> int:
     raise AssertionError("no VmRSS")
 
 
-@pytest.mark.parametrize("name", CASES)
+LARGE = ("1.2 million names", "512 MiB of zeros", "100,004 objects")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.thorough] if name in LARGE else []) for name in CASES],
+)
 def test_a_raw_push_is_refused_and_leaves_nothing(server: Server, served: Path, name: str) -> None:
     refs, objects, before = git(served, "show-ref"), stored(served), memory(server)
     updates, packed = CASES[name](git(served, "rev-parse", "main"))

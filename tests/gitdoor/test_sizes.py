@@ -14,7 +14,7 @@ from tests.gitdoor.clones import Clone, clone, repository_url
 from tests.gitdoor.test_raw_pushes import MIB, memory
 from tests.store.gitrepo import git
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.thorough]
 
 MAX_GROWTH_BYTES = 64 * MIB
 

@@ -84,6 +84,7 @@ def hold_out(folder: Path, each: int, deadline_s: float) -> tuple[float, float, 
     return p99_ms, more_mib, gone_s - deadline_s
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_slow_clients_are_cut_off_and_hold_up_nobody(tmp_path: Path) -> None:
     _, more_mib, _ = hold_out(tmp_path, 100, 4.0)

@@ -41,6 +41,7 @@ def storm(server: Server, seconds: float, *, writers: int = WRITERS) -> Seen:
     return seen
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_reads_go_on_in_a_write_storm_and_no_acknowledged_write_is_lost(tmp_path: Path) -> None:
     with serving(tmp_path / "repo", *QUIET, "--max-queued-writes", "40") as server:

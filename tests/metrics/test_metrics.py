@@ -30,6 +30,8 @@ from tests.edge.test_limiting import read
 from tests.metrics.scrape import Samples, samples_of, value_of
 from tests.store.gitrepo import put
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 SECRET = "secret-value-of-a-client"
 

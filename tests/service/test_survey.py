@@ -12,6 +12,8 @@ from configsvc.store.memory import MemoryStore
 from configsvc.validation.conformance import SchemaGate
 from tests.service.asking import integer_schema, json_put, schema_put
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 30.0
 
 

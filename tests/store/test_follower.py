@@ -331,7 +331,7 @@ print(rounds, mine)
 """
 
 
-@pytest.mark.parametrize("can_exchange", [True, False])
+@pytest.mark.parametrize("can_exchange", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_nothing_is_lost_of_what_an_editor_saves_in_a_loop(lab: Lab, can_exchange: bool) -> None:
     """It saves in three ways, and takes its edits back in between, so that the service writes again."""
     tree = lab.worktree(can_exchange=can_exchange)

@@ -14,6 +14,9 @@ from tests.store.gitrepo import WAIT_S, git
 ANN, BOB = Author("ann", "ann@example.com"), Author("bob", "bob@example.com")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "repo"

@@ -102,6 +102,7 @@ def test_thousands_of_new_files_in_one_folder_are_put_at_once() -> None:
     assert emptied.id == EMPTY_TREE.id
 
 
+@pytest.mark.slow
 def test_an_edit_goes_on_while_readers_enter_folders_of_the_same_tree() -> None:
     store = Store()
     edits = {b"f%04d/a.json" % number: b"1" * 20 for number in range(2000)}

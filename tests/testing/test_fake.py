@@ -15,7 +15,7 @@ from configsvc.testing.server import RunningServer
 SERVICE = "payments/api"
 
 
-@pytest.fixture(params=["configsvc_fake", "configsvc_server"])
+@pytest.fixture(params=["configsvc_fake", pytest.param("configsvc_server", marks=pytest.mark.slow)])
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     server: FakeServer | RunningServer = request.getfixturevalue(request.param)
     with server.client() as made:

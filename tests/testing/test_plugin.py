@@ -13,6 +13,8 @@ from configsvc.testing.server import RunningServer
 from tests.client.live.waiting import eventually
 from tests.end_to_end.serving import ROOT
 
+pytestmark = pytest.mark.slow
+
 THEIRS = """
 import threading
 
@@ -44,6 +46,7 @@ print(*sorted(set(sys.modules) - before))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_another_project_has_the_fixtures_without_doing_anything(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(THEIRS)
@@ -73,6 +76,7 @@ def test_loading_it_costs_every_run_of_pytest_nothing() -> None:
     assert set(ran.stdout.split()) == {"configsvc", "configsvc.pytest_plugin"}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_real_server_in_this_process_starts_empty_and_tells_of_changes(
     configsvc_server: RunningServer,

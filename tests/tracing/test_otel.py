@@ -25,6 +25,8 @@ from configsvc.core.errors import SettingInvalid
 from configsvc.settings import Settings
 from configsvc.tracing.otel import OtelTracer
 
+pytestmark = pytest.mark.slow
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SECRET = "secret-of-a-client"
 

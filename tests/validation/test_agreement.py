@@ -62,6 +62,7 @@ def objects(inner: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, obj
 SCHEMAS = objects(st.recursive(st.booleans(), objects, max_leaves=6))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @given(made=SCHEMAS, prefix=st.lists(st.booleans(), min_size=1, max_size=2) | st.none(), value=VALUES)
 def test_a_value_has_violations_exactly_when_the_library_finds_some(

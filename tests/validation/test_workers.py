@@ -195,6 +195,7 @@ def test_a_worker_ends_by_itself_when_the_service_is_gone() -> None:
         assert worker.process.wait(DEADLINE_S) == 0
 
 
+@pytest.mark.thorough
 def test_a_worker_at_work_ends_by_itself_when_nobody_ends_it() -> None:
     with pool_of(max_workers=1, time_limit_s=0.5) as pool:
         pool.judge({}, [schema({})])
@@ -294,6 +295,7 @@ def test_a_hostile_schema_is_refused_or_done_in_time_while_others_go_on(
     assert held_s < 0.5
 
 
+@pytest.mark.thorough
 def test_bounded_jobs_that_would_wait_in_a_crowd_are_refused_at_once() -> None:
     with pool_of(max_workers=1, max_waiting=2) as pool, ThreadPoolExecutor(8) as crowd:
         asked = [crowd.submit(pool.judge, HOSTILE_VALUE, [endless_schema()]) for _ in range(8)]
@@ -302,6 +304,7 @@ def test_bounded_jobs_that_would_wait_in_a_crowd_are_refused_at_once() -> None:
     assert set(refusals) == {QueueFull, SchemaTooSlow}
 
 
+@pytest.mark.thorough
 def test_one_who_asks_for_much_leaves_room_for_who_asks_for_little() -> None:
     def judge(who: str, value: object, judged_by: Schema) -> list[Violation]:
         with asking(who):
@@ -318,6 +321,7 @@ def test_one_who_asks_for_much_leaves_room_for_who_asks_for_little() -> None:
     assert refusals.count(QueueFull) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("is_over", [True, False])
 def test_what_was_over_its_limits_is_refused_without_being_tried_again_for_a_while(
     monkeypatch: pytest.MonkeyPatch, is_over: bool
@@ -342,6 +346,7 @@ def test_what_was_over_its_limits_is_refused_without_being_tried_again_for_a_whi
         assert pool.judge({}, [endless_schema()]) == []
 
 
+@pytest.mark.thorough
 def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers_module, "MAX_REMEMBERED", 2)
     with closing(WorkerPool(max_workers=1, time_limit_s=0.05)) as pool:

@@ -197,6 +197,7 @@ def test_a_malformed_change_is_named(client: FlaskClient, change: Any, code: str
     assert revision(client) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

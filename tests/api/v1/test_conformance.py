@@ -142,6 +142,7 @@ def _failures(recorder: Any) -> list[str]:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("phases", "max_examples", "least"),

@@ -64,6 +64,7 @@ def test_there_are_examples_of_most_calls() -> None:
     assert len({str(example.operation) for example in EXAMPLES}) >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_every_example_is_answered_as_the_contract_shows(client: FlaskClient, example: Example) -> None:
     settle_the_scene(client)

@@ -161,6 +161,7 @@ def serving(**changed: float) -> Iterator[int]:
         yield port
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(WIRE))
 def test_what_comes_over_the_wire_produces_each_code(code: str) -> None:
     head = f"PUT {CONFIGS}/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

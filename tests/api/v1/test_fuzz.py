@@ -18,7 +18,7 @@ from configsvc.store.memory import MemoryStore
 from tests.api.v1.calls import COMMITS, CONFIGS, JSON, MERGE, PATCH, SCHEMA, YAML
 from tests.api.v1.contract import operations
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 MANY = settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MILLION = settings(max_examples=1_000_000, deadline=None, suppress_health_check=list(HealthCheck))

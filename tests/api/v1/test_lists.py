@@ -192,6 +192,7 @@ def test_a_cursor_gives_back_its_key(key: str | int) -> None:
         assert read_number("k", make_cursor("k", key), 0) == key
 
 
+@pytest.mark.thorough
 @given(st.text(max_size=60) | st.from_regex(r"[A-Za-z0-9_-]{0,60}", fullmatch=True))
 @settings(max_examples=1000, deadline=None)
 def test_what_is_no_cursor_is_refused(text: str) -> None:
@@ -212,6 +213,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
         yield create_app(service, Settings()).test_client()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_ten_thousand_services_are_listed_page_by_page(crowded: FlaskClient) -> None:
     items = pages(crowded, CONFIGS, limit=500)

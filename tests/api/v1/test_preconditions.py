@@ -110,7 +110,13 @@ WAYS: list[Callable[..., TestResponse]] = [Call.alone, Call.in_commit]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}"),
-    pytest.mark.parametrize("way", WAYS, ids=["alone", "in a commit"]),
+    pytest.mark.parametrize(
+        "way",
+        [
+            pytest.param(WAYS[0], id="alone"),
+            pytest.param(WAYS[1], id="in a commit", marks=pytest.mark.thorough),
+        ],
+    ),
 ]
 
 

@@ -15,6 +15,8 @@ from configsvc.service import ConfigService
 from configsvc.settings import Settings
 from tests.access.book import Book
 
+pytestmark = pytest.mark.slow
+
 WATCH = "/api/v1/watch"
 
 

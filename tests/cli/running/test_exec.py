@@ -83,6 +83,7 @@ def state(number: int) -> dict[str, object]:
     return {"a": number, "b": number, "pad": "x" * 20_000}
 
 
+@pytest.mark.thorough
 def test_fifty_changes_in_ten_seconds_lose_and_tear_no_state(at: At, tmp_path: Path) -> None:
     ways = {"signal": ("--file", "it.json", "--on-change", "HUP"), "restart": ()}
     programs = {"signal": READS_ITS_FILE, "restart": READS_ITS_VARIABLES}
@@ -258,6 +259,7 @@ def test_a_version_that_cannot_be_given_is_passed_over(at: At, tmp_path: Path) -
             wait_until(lambda: lines(tmp_path / "log") == ["1", "4"], process)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("caught", [signal.SIGINT, signal.SIGQUIT])
 def test_a_program_that_outlives_an_interruption_gets_what_came_meanwhile(
     on: On, tmp_path: Path, caught: signal.Signals
@@ -281,6 +283,7 @@ def test_a_program_that_outlives_an_interruption_gets_what_came_meanwhile(
             assert process.wait(20) == 128 + signal.SIGTERM
 
 
+@pytest.mark.thorough
 def test_a_file_that_cannot_be_written_now_is_written_later(on: On, tmp_path: Path) -> None:
     folder, aside = tmp_path / "folder", tmp_path / "aside"
     folder.mkdir()

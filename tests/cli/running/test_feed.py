@@ -57,6 +57,7 @@ def test_a_service_is_followed_again_when_that_was_refused(
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_token_that_is_replaced_in_its_file_is_used_when_the_old_one_ends(
     call: Called, tmp_path: Path

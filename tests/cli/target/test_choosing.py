@@ -16,6 +16,8 @@ from configsvc.core.errors import RepositoryLocked, SettingInvalid
 from configsvc.settings import Settings
 
 A, B = "http://a:5000", "https://b.example"
+pytestmark = pytest.mark.slow
+
 PROFILES = """
 default = "usual"
 [profiles.usual]

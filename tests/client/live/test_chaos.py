@@ -249,7 +249,10 @@ def suffer(world: World, seconds: float) -> int:
 @pytest.mark.crash
 @pytest.mark.parametrize(
     "seconds",
-    [pytest.param(8.0, marks=pytest.mark.slow), pytest.param(120.0, marks=pytest.mark.soak)],
+    [
+        pytest.param(8.0, marks=[pytest.mark.slow, pytest.mark.thorough]),
+        pytest.param(120.0, marks=pytest.mark.soak),
+    ],
 )
 def test_configs_survive_everything_and_end_at_head(
     tmp_path: Path, seconds: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

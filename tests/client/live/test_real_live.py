@@ -172,6 +172,7 @@ with Client(sys.argv[1], live=LiveOptions(cache_dir=None)) as client:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("program", "printed"),
     [(FORKING, "[0, 0, 0, 0, 0]"), (GREENLETS, "{'n': 1} greenlet")],
@@ -195,6 +196,7 @@ def watching_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "configsvc-watch"]
 
 
+@pytest.mark.thorough
 def test_closing_ends_the_thread_that_waits_for_bytes(server: Server | RunningServer) -> None:
     with Client(server.url, live=NONE_KEPT) as client:
         client.put("close/api", {"n": 0})
@@ -204,6 +206,7 @@ def test_closing_ends_the_thread_that_waits_for_bytes(server: Server | RunningSe
     assert config.status.is_connected is False
 
 
+@pytest.mark.thorough
 def test_it_follows_forks_and_closes_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     openssl = (
@@ -254,6 +257,7 @@ def test_the_fake_waits_no_longer_than_is_needed() -> None:
 SAMPLES = Path(__file__).with_name("typing")
 
 
+@pytest.mark.thorough
 def test_user_code_is_checked_by_mypy_in_strict_mode(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path)]
     ran = subprocess.run(

@@ -11,6 +11,8 @@ from configsvc.core.names import Format
 from configsvc.documents.document import parse_document
 from configsvc.documents.edit import MAX_EDIT_BYTES, edit_document
 
+pytestmark = pytest.mark.thorough
+
 
 def _filled(unit: str, before: str = "", after: str = "") -> bytes:
     return (before + unit * ((MAX_EDIT_BYTES - len(before) - len(after)) // len(unit)) + after).encode()

@@ -11,6 +11,8 @@ from configsvc.core.names import Format
 from configsvc.documents.document import parse_document
 from configsvc.documents.places import find_places
 
+pytestmark = pytest.mark.thorough
+
 MIB = 1 << 20
 HOSTILE = {
     "keys": ("{" + ",".join(f'"k{i}": 1' for i in range(49_000)) + "}", Format.JSON),
