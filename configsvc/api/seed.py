@@ -59,7 +59,7 @@ class SeedApi:
         parse_precondition(request.headers.get("If-Match"), None).check(name, document_tag_of(entry))
         if is_known(seed_tag(entry)):
             return _document_response(b"", entry, snapshot.revision, status=304)
-        if version is None and entry.version > entry.born:
+        if version is None and is_map(entry):
             return _document_response(self._maps.render(snapshot, entry, asker()), entry, snapshot.revision)
         text = json.dumps(self._service.value(snapshot, entry))
         return _document_response(text.encode("ascii"), entry, snapshot.revision)
@@ -127,6 +127,11 @@ def _name_in(document: Document) -> str:
             'service: is missing (expected: ?service=NAME, or a text "service" in the document)'
         )
     return name
+
+
+def is_map(entry: Entry) -> bool:
+    """Return whether a read of the newest version is answered by a map of versions."""
+    return entry.version > entry.born
 
 
 def seed_tag(entry: Entry) -> str:

@@ -6,11 +6,12 @@ import io
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from configsvc.api.seed import is_map
 from configsvc.edge.asgi_types import RawHeaders, Scope, raw_headers
 from configsvc.edge.environ import make_environ
 from configsvc.edge.hot import HotRead, hot_read
 from configsvc.edge.hot_requests import HotRequest, target_for
-from configsvc.edge.hot_templates import Kind, Template, is_map, parts_of, template_of
+from configsvc.edge.hot_templates import Kind, Template, parts_of, template_of
 from configsvc.edge.wsgi_call import WsgiCall
 from configsvc.service import ConfigService
 from configsvc.store.base import Entry, Snapshot

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from configsvc.api import headers
 from configsvc.api.conditional import stored_tag
-from configsvc.api.seed import seed_tag
+from configsvc.api.seed import is_map, seed_tag
 from configsvc.api.v1.negotiation import MEDIA_TYPES
 from configsvc.core.errors import DocumentBroken
 from configsvc.core.names import Format
@@ -80,11 +80,6 @@ def template_of(read: HotRead, parts: Parts) -> Template | None:
     before_version, _, end = rest.partition(_VERSION % parts.version)
     template = Template(before_length, before_tag, before_version, end)
     return template if template.fill(read.service, parts, read.revision) == read else None
-
-
-def is_map(entry: Entry) -> bool:
-    """Return whether `/config` answers a map of versions about `entry`."""
-    return entry.version > entry.born
 
 
 def parts_of(entry: Entry, data: bytes, bounds: Bounds, *, is_seed: bool) -> Parts | None:
