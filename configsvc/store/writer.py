@@ -1,6 +1,6 @@
 """The single writer: takes what is queued, lands it as one batch, answers.
 
-While one batch is being synced the next one gathers; there is no other wait.
+While one batch is being synced the next one gathers.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
 from configsvc.core.changes import Outcome
-from configsvc.core.errors import ConfigError, OutcomeUnknown, QueueFull, ServiceClosed, WriteFailed
+from configsvc.core.errors import ConfigError, OutcomeUnknown, WriteFailed
 from configsvc.store.base import PlanAgain, Write
 from configsvc.store.batch import Batch, Draft, NextBatch, Pending, PendingLanding
 from configsvc.store.log import CommitLog, Fate
@@ -21,12 +20,13 @@ from configsvc.store.publisher import Publisher
 from configsvc.store.reader import ObjectReader
 from configsvc.store.state import NotedView
 from configsvc.store.steptimes import StepTimes
+from configsvc.store.writequeue import WriteQueue
 
-MAX_BATCH = 256
-MAX_QUEUE = 4096
 TICK_S = 1.0
 """How often an idle writer looks whether `main` moved or a failed disk is back, in seconds."""
 _MAX_ATTEMPTS = 3
+_GATHER_SHARE = 0.25
+"""How much of a batch's time the next may take to gather."""
 
 Waiting = Pending | PendingLanding
 
@@ -65,10 +65,8 @@ class Writer:
         """When it last made sure that `main` is where what is published says."""
         self._limbo: Batch | None = None
         self._problem: ConfigError | None = None
-        self._closed = False
         self._landing = False
-        self._queue: deque[Waiting] = deque()
-        self._queued = threading.Condition()  # guards the queue and `_closed`
+        self._queue: WriteQueue[Waiting] = WriteQueue()
         self._turn = threading.Lock()  # held while a batch is written, and by `exclusively`
         self._thread = threading.Thread(target=self._run, name="configsvc-writer", daemon=True)
 
@@ -88,7 +86,7 @@ class Writer:
 
     def is_busy(self) -> bool:
         """Return whether writes are waiting or being landed."""
-        return bool(self._queue) or self._landing
+        return self._landing or len(self._queue) > 0
 
     def submit(self, write: Write) -> Future[Outcome]:
         """Plan `write` against the published state and queue it; see `ConfigStore.submit`."""
@@ -104,7 +102,7 @@ class Writer:
                 return future
             # The request id may be that of a write in flight, which makes this no refusal.
             plan = None
-        self._enqueue(Pending(write, future, plan, view, mark=self._steps.mark()))
+        self._queue.put(Pending(write, future, plan, view, mark=self._steps.mark()))
         return future
 
     def submit_landing(self, land: Callable[[Draft], Outcome]) -> Future[Outcome]:
@@ -114,17 +112,8 @@ class Writer:
             QueueFull, ServiceClosed: As for a write.
         """
         future: Future[Outcome] = Future()
-        self._enqueue(PendingLanding(land, future, mark=self._steps.mark()))
+        self._queue.put(PendingLanding(land, future, mark=self._steps.mark()))
         return future
-
-    def _enqueue(self, item: Waiting) -> None:
-        with self._queued:
-            if self._closed:
-                raise ServiceClosed("write: the service is shutting down (expected: try again elsewhere)")
-            if len(self._queue) >= MAX_QUEUE:
-                raise QueueFull(f"write: {len(self._queue)} writes wait already (expected: < {MAX_QUEUE})")
-            self._queue.append(item)
-            self._queued.notify()
 
     def exclusively(self, task: Callable[[], None]) -> None:
         """Run `task` while no batch is written."""
@@ -133,20 +122,12 @@ class Writer:
 
     def close(self) -> None:
         """Land what is queued and end the thread.  Closing twice is harmless."""
-        with self._queued:
-            self._closed = True
-            self._queued.notify()
+        self._queue.close()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            with self._queued:
-                if not self._queue and not self._closed:
-                    self._queued.wait(self._tick_s)
-                pending = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-                if not pending and self._closed:
-                    return
+        while (pending := self._queue.take(self._tick_s)) is not None:
             try:
                 with self._turn:
                     if pending:
@@ -216,6 +197,7 @@ class Writer:
 
         What has to wait for the next batch is put back, and taken from `pending` when this one fails.
         """
+        begun_s = time.monotonic()
         self._steps.begin([item.queued_at_s for item in pending], [item.mark for item in pending])
         draft = Draft(self._publisher.snapshot(), self._reader, self._publisher.requests)
         refused: list[tuple[Waiting, Exception]] = []
@@ -240,7 +222,7 @@ class Writer:
                 return False
             if fate is Fate.UNKNOWN:
                 self._limbo = batch
-                self._put_back(deferred)
+                self._queue.put_back(deferred)
                 pending[:] = [item for item in pending if not any(item is each for each in deferred)]
                 raise OutcomeUnknown(
                     "disk: a sync failed; the write may be there or not (repeat it with its request id)"
@@ -248,7 +230,8 @@ class Writer:
             self._publisher.apply(batch)
             self._problem = None
         self._steps("published")
-        self._put_back(deferred)
+        self._queue.put_back(deferred)
+        self._queue.expect(len(refused) + len(draft.accepted), (time.monotonic() - begun_s) * _GATHER_SHARE)
         # Refusals wait for the batch too: they were judged on the state it makes.
         for item, refusal in refused:
             item.future.set_exception(refusal)
@@ -257,10 +240,6 @@ class Writer:
         self._steps("answered")
         self._steps.end(len(draft.accepted), len(refused))
         return True
-
-    def _put_back(self, deferred: list[Waiting]) -> None:
-        with self._queued:
-            self._queue.extendleft(reversed(deferred))
 
     def _refuse(self, pending: list[Waiting], error: Exception) -> None:
         for item in pending:
