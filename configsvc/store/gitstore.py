@@ -39,6 +39,7 @@ from configsvc.store.repository import (
     refuse_shallow,
 )
 from configsvc.store.requests import RequestTable
+from configsvc.store.spares import SpareFiles
 from configsvc.store.state import Head, encode_path
 from configsvc.store.steptimes import StepTimes
 from configsvc.store.steptree import Gate, StepTree
@@ -186,12 +187,16 @@ class GitStore:
             for finding in recover(git_dir):
                 logger.warning("recovery: %s", finding)
             pin_settings(root, git_dir)
+            if disk is None:
+                spares = SpareFiles(own_folder(git_dir) / "spare")
+                held.callback(spares.close)
+                disk = Disk(spares=spares)
             store = cls(
                 root,
                 git_dir,
                 gate=gate,
                 path_problem=path_problem,
-                disk=disk or Disk(),
+                disk=disk,
                 cache_bytes=cache_bytes,
                 steps=StepTimes(on_step, on_batch, mark),
                 push_s=push_s,

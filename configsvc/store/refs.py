@@ -72,7 +72,7 @@ def compare_and_set(git_dir: Path, expected: str | None, new: str, disk: Disk, r
     lock = path.with_name(path.name + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        descriptor = disk.open_empty(lock, exclusive=True)
     except FileExistsError as error:
         raise RefBusy(f"{ref}: locked by another process") from error
     try:

@@ -4,7 +4,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from configsvc.store.objects import object_id
 from configsvc.store.worktree import WorkTree
 from tests.store.gitrepo import assert_sound, git
 from tests.store.treelab import Lab
+from tests.store.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.slow
 
 V0, V1, V2, MINE = '{"v": 0}\n', '{"v": 1}\n', '{"v": 2}\n', '{"mine": true}\n'
 NEVER_S = 1000.0
-WAIT_S = 20.0
 
 
 @pytest.fixture
@@ -78,13 +77,6 @@ def started(tree: Watched) -> Iterator[Callable[..., Follower]]:
     tree.go.set()
     for follower in followers:
         follower.close()
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_what_is_notified_is_in_files_and_index_after_a_flush(
