@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MAX_REQUEST_ID_CHARS = 128
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}", re.ASCII)
@@ -54,8 +55,7 @@ class Plan:
         return self.message + _trailer_paragraph({**self.trailers, **trailers})
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceVersion:
+class ServiceVersion(NamedTuple):
     """The version of one service that a commit made."""
 
     service: str
@@ -63,8 +63,7 @@ class ServiceVersion:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a write.
 
     Args:

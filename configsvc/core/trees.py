@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FOLDER = 0o40000
 FILE = 0o100644
@@ -10,8 +10,7 @@ EXECUTABLE = 0o100755
 REGULAR = (FILE, EXECUTABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class PathChange:
+class PathChange(NamedTuple):
     """What one path is after a change.
 
     Args:

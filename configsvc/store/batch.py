@@ -152,7 +152,7 @@ class Draft:
         """
         self.head = commit.commit_id.hex()
         self.committed_at = max(self.committed_at, commit.committed_at)
-        made = self.state.advance(root, objects, [change.path for change in commit.changes])
+        made = self.state.advance(root, objects, commit.changes)
         self._commits.append(commit)
         return tuple(map(_made, made))
 
@@ -175,11 +175,12 @@ class Draft:
 
     def _commit(self, write: Write, plan: Plan) -> Outcome:
         objects = Objects()
-        blobs = {
-            path: None if content is None else add_object(objects, "blob", content)
-            for path, content in plan.edits.items()
-        }
-        edits = {encode_path(path): blob_id for path, blob_id in blobs.items()}
+        edits: dict[bytes, bytes | None] = {}
+        changes: list[PathChange] = []
+        for path, content in plan.edits.items():
+            blob_id = None if content is None else add_object(objects, "blob", content)
+            edits[encode_path(path)] = blob_id
+            changes.append(PathChange(path, None if blob_id is None else FILE, blob_id))
         root = edited(self.state.root, edits, self.state.load, objects)
         if root.id == self.state.root.id:
             return Outcome(self.state.revision, self.head, (), changed=False)
@@ -192,10 +193,8 @@ class Draft:
             message=plan.full_message(request_trailers(write.request_id, write.digest)),
         )
         identity = add_object(objects, "commit", commit.encode())
-        changes = tuple(
-            PathChange(path, None if blob_id is None else FILE, blob_id) for path, blob_id in blobs.items()
-        )
-        made = self.add(CommitChanges(identity, self.committed_at, str(write.author), changes), root, objects)
+        commit_changes = CommitChanges(identity, self.committed_at, str(write.author), tuple(changes))
+        made = self.add(commit_changes, root, objects)
         return Outcome(self.state.revision, self.head, made)
 
 

@@ -44,13 +44,12 @@ class CommitObject:
     def encode(self) -> bytes:
         """Return the content of the commit object."""
         authored_at = self.committed_at if self.authored_at is None else self.authored_at
-        lines = [f"tree {self.tree.hex()}"]
-        lines += [f"parent {parent.hex()}" for parent in self.parents]
-        lines += [
-            f"author {self.author} {authored_at} +0000",
-            f"committer {self.committer} {self.committed_at} +0000",
-        ]
-        return ("\n".join(lines) + "\n\n" + self.message).encode("utf-8", "replace")
+        parents = "".join([f"parent {parent.hex()}\n" for parent in self.parents])
+        return (
+            f"tree {self.tree.hex()}\n{parents}"
+            f"author {self.author} {authored_at} +0000\n"
+            f"committer {self.committer} {self.committed_at} +0000\n\n{self.message}"
+        ).encode("utf-8", "replace")
 
 
 def commit_tree(content: bytes) -> bytes:

@@ -22,6 +22,7 @@ TEMPORARY = ".tmp-configsvc-"
 
 _TYPES: dict[Kind, int] = {"commit": 1, "tree": 2, "blob": 3}
 _FASTEST = 1
+_STORED_BYTES = 4096  # what fills no block of the disk is not worth the time to compress it
 _STORED = b"\x78\x01"  # zlib's header (RFC 1950) for what is not compressed
 _LARGEST_BLOCK = 0xFFFF
 
@@ -36,16 +37,19 @@ class Pack(NamedTuple):
 
 def build_pack(objects: Objects) -> Pack:
     """Return the pack that holds `objects`, which must not be empty."""
-    buffer = bytearray(b"PACK" + struct.pack(">II", 2, len(objects)))
+    parts = [b"PACK" + struct.pack(">II", 2, len(objects))]
+    start = len(parts[0])
     entries: list[tuple[bytes, int, int]] = []
     for identity, (kind, content) in objects.items():
-        start = len(buffer)
-        buffer += _header(_TYPES[kind], len(content))
-        buffer += zlib.compress(content, _FASTEST) if kind == "blob" else _stored(content)
-        entries.append((identity, zlib.crc32(memoryview(buffer)[start:]), start))
-    checksum = sha1(buffer, usedforsecurity=False).digest()
-    buffer += checksum
-    return Pack(f"pack-{checksum.hex()}", bytes(buffer), _index(entries, checksum))
+        is_stored = kind != "blob" or len(content) <= _STORED_BYTES
+        stream = _stored(content) if is_stored else zlib.compress(content, _FASTEST)
+        part = _header(_TYPES[kind], len(content)) + stream
+        entries.append((identity, zlib.crc32(part), start))
+        parts.append(part)
+        start += len(part)
+    body = b"".join(parts)
+    checksum = sha1(body, usedforsecurity=False).digest()
+    return Pack(f"pack-{checksum.hex()}", body + checksum, _index(entries, checksum))
 
 
 def write_pack(folder: Path, pack: Pack, disk: Disk) -> list[Path]:
@@ -81,15 +85,21 @@ def _stored(content: bytes) -> bytes:
     """Return `content` as a zlib stream of stored blocks (RFC 1951, 3.2.4).
 
     Trees and commits are mostly ids, which do not shrink; and zlib sets up 256 KiB before the
-    first byte, even to compress nothing, which took a tenth of a batch's time.
+    first byte, even to compress nothing.  Compressed, all of it would take a third of a batch's time.
     """
+    checksum = zlib.adler32(content).to_bytes(4)
+    if len(content) <= _LARGEST_BLOCK:
+        return b"%b\x01%b%b%b" % (_STORED, _sizes(len(content)), content, checksum)
     parts = [_STORED]
-    for start in range(0, max(len(content), 1), _LARGEST_BLOCK):
+    for start in range(0, len(content), _LARGEST_BLOCK):
         block = content[start : start + _LARGEST_BLOCK]
         is_last = start + _LARGEST_BLOCK >= len(content)
-        parts += (struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF), block)
-    parts.append(struct.pack(">I", zlib.adler32(content)))
-    return b"".join(parts)
+        parts += (b"\x01" if is_last else b"\x00", _sizes(len(block)), block)
+    return b"".join([*parts, checksum])
+
+
+def _sizes(block_bytes: int) -> bytes:
+    return struct.pack("<HH", block_bytes, block_bytes ^ _LARGEST_BLOCK)
 
 
 def _header(kind: int, size: int) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import merge
 
 from configsvc.core.names import Format, document_path, find_document
-from configsvc.core.trees import REGULAR
+from configsvc.core.trees import REGULAR, PathChange
 from configsvc.store.base import CommitInfo, CommitRecord, Entry
 from configsvc.store.objects import Objects, commit_message_of, commit_tree, object_id
 from configsvc.store.reader import ObjectReader, is_commit_id
@@ -185,6 +185,7 @@ class BatchState:
         self._base = base
         self._reader = reader
         self._entries: dict[str, Entry] = {}
+        self._found: dict[str, Entry | None] = {}
 
     def load(self, identity: bytes) -> bytes:
         """Return an object's content by its 20-byte id, the batch's own included."""
@@ -193,7 +194,11 @@ class BatchState:
 
     def find(self, service: str) -> Entry | None:
         known = self._entries.get(service)
-        return self._base.find(service) if known is None else known
+        if known is not None:
+            return known
+        if service not in self._found:
+            self._found[service] = self._base.find(service)
+        return self._found[service]
 
     def read(self, path: str) -> bytes | None:
         entry = self.tree_entry(path)
@@ -222,31 +227,43 @@ class BatchState:
     def tree_folder(self, folder: str) -> Tree | None:
         return find_folder(self.root, encode_path(folder), self.load)
 
-    def advance(self, root: Tree, objects: Objects, paths: Sequence[str]) -> list[Entry]:
+    def advance(self, root: Tree, objects: Objects, changes: Sequence[PathChange]) -> list[Entry]:
         """Move to the state after one commit; return the versions it made.
 
         Args:
             root: Root tree of the commit.
             objects: What the commit adds.
-            paths: What it touched.
+            changes: What it does to paths.
         """
         self.objects.update(objects)
         self.root = root
         self.revision += 1
+        json_blobs: dict[str, bytes | None] = {}
+        for path, mode, blob_id in changes:
+            document = find_document(path)
+            if document is not None:
+                is_json = document.format is Format.JSON and mode in REGULAR
+                json_blobs[document.service] = blob_id if is_json else json_blobs.get(document.service)
         made = []
-        for service in sorted(
-            {document.service for document in map(find_document, paths) if document is not None}
-        ):
-            entry = self._next_entry(service)
+        for service in sorted(json_blobs):
+            entry = self._next_entry(service, json_blobs[service])
             if entry is not None:
                 self._entries[service] = entry
                 made.append(entry)
         return made
 
-    def _next_entry(self, service: str) -> Entry | None:
+    def _next_entry(self, service: str, json_blob: bytes | None) -> Entry | None:
+        """Return the version that a change makes of `service`, if any.
+
+        Args:
+            json_blob: Its JSON file when that was put; None to look what files it has.
+        """
         before = self.find(service)
         was = None if before is None or before.format is None else (before.format, before.blob_id)
-        now = effective(self._document(service, Format.JSON), self._document(service, Format.YAML))
+        if json_blob is not None:
+            now = effective(json_blob, None)
+        else:
+            now = effective(self._document(service, Format.JSON), self._document(service, Format.YAML))
         if was == (None if now is None else (now[0], now[1].hex())):
             return None
         version = 0 if before is None else before.version + 1

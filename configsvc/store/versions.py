@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from configsvc.core.names import DocumentPath, Format, find_document
 from configsvc.core.trees import REGULAR, PathChange
@@ -29,8 +30,7 @@ _CODES = {Format.JSON: 1, Format.YAML: 2}
 _TOMBSTONE = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CommitChanges:
+class CommitChanges(NamedTuple):
     """One first-parent commit as the index takes it."""
 
     commit_id: bytes
@@ -222,7 +222,8 @@ class VersionIndex:
     def _entry(self, history: ServiceHistory, version: int) -> Entry:
         slot = history.slots[version]
         format_ = _FORMATS[slot & 3]
-        born = history.births[bisect_right(history.births, version) - 1]
+        births = history.births
+        born = births[0] if len(births) == 1 else births[bisect_right(births, version) - 1]
         blob_id = None if format_ is None else self._blob(slot >> 2).hex()
         return Entry(
             history.service, version, history.revisions[version], format_, blob_id, born, history.ordinal

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from configsvc.store.disk import Disk
-from configsvc.store.objects import Objects, add_object
+from configsvc.store.objects import Kind, Objects, add_object
 from configsvc.store.packs import build_pack, write_pack
 from tests.store.gitrepo import git, new_repository
 
@@ -59,15 +59,22 @@ def test_git_finds_every_object_of_a_pack_and_calls_it_sound(tmp_path: Path) -> 
         assert int(git(root, "cat-file", "-s", identity.hex())) == len(content)
 
 
-@pytest.mark.parametrize("size", [0, 1, 0xFFFE, 0xFFFF, 0x10000, 2 * 0xFFFF, 2 * 0xFFFF + 1])
-def test_a_tree_of_any_size_is_a_sound_stream(size: int) -> None:
+@pytest.mark.parametrize("kind", ["tree", "blob"])
+@pytest.mark.parametrize("size", [0, 1, 4096, 4097, 0xFFFE, 0xFFFF, 0x10000, 2 * 0xFFFF, 2 * 0xFFFF + 1])
+def test_an_object_of_any_size_is_a_sound_stream(size: int, kind: Kind) -> None:
     content = os.urandom(size)
-    pack = build_pack({bytes(20): ("tree", content)})
+    pack = build_pack({bytes(20): (kind, content)})
     header = 1 + (size > 0xF) + (size > 0x7FF) + (size > 0x3FFFF)
     stream = zlib.decompressobj()
     assert stream.decompress(pack.pack_bytes[12 + header : -20]) == content
     assert stream.eof
     assert stream.unused_data == b""
+
+
+def test_a_large_document_is_compressed() -> None:
+    content = b"key: value\n" * 1000
+    pack = build_pack({bytes(20): ("blob", content)})
+    assert len(pack.pack_bytes) < len(content) / 10
 
 
 @pytest.mark.parametrize("nth", range(5))
