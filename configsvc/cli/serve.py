@@ -103,6 +103,11 @@ def serve(settings: Settings) -> None:
         RepositoryUnusable: The repository cannot be opened as it is, or a library is older than is safe.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with _uncollected():
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     check_floors()
     pushers, metrics = Pushers(), Metrics()
     # The address first: it costs nothing to find it taken before the repository is opened.
@@ -206,10 +211,20 @@ def _stopping_on_signal(server: Server) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage until the server is ready: what a start makes stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def _tell_ready(settings: Settings, service: ConfigService, listener: socket.socket) -> None:
+    gc.freeze()  # no collection need look at what is there now
     gc.set_threshold(*GC_THRESHOLDS)
-    gc.collect()
-    gc.freeze()  # what is there now stays: no collection need look at it again
+    gc.enable()
     host, port = listener.getsockname()[:2]
     scheme = "http" if settings.tls_certificate is None else "https"
     place = f"{settings.repo.absolute()} at {scheme}://{Address(host, port)}"
