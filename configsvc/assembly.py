@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.access.decide import Access
 from configsvc.access.requests import answer_request
@@ -31,8 +32,7 @@ from configsvc.validation.verdicts import SchemaJudge
 from configsvc.validation.workers import WorkerPool
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """A repository that is held, with all that guards it."""
 
     store: GitStore

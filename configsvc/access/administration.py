@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from configsvc.core.changes import Author, Outcome, Plan, commit_message
 from configsvc.core.errors import DocumentInvalid, PrincipalExists, PrincipalNotFound, PrincipalsConflict
@@ -184,8 +185,7 @@ def _read(view: View, name: str) -> bytes:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
+class _Files(NamedTuple):
     """The principals' files with one of them changed."""
 
     view: View

@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from configsvc.access.credentials import parse_authorization, token_hash
 from configsvc.access.table import PrincipalTable
@@ -43,8 +43,7 @@ class Decision(Enum):
     HIDDEN = "hidden"  # it may not even be read: as if it did not exist
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """A credential that was accepted.
 
     It holds while `Access.epoch` is `epoch`, until `ends_at_s`; who keeps it longer asks again.
@@ -65,8 +64,7 @@ class Admission:
         return None if self.principal.name == ANYONE.name else self.principal.name
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """The newest snapshot that was looked at, and the principals in it."""
 
     snapshot: Snapshot | None
@@ -75,8 +73,7 @@ class _Seen:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What can be told of the principals without looking any up.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.core.errors import DocumentInvalid
 from configsvc.core.names import MAX_NAME_CHARS
@@ -26,8 +26,7 @@ Read = Callable[[str], bytes]
 ReadAll = Callable[[Collection[str]], Iterable[tuple[str, bytes]]]
 
 
-@dataclass(frozen=True, slots=True)
-class PrincipalFile:
+class PrincipalFile(NamedTuple):
     """One file, and the words by which it can be found."""
 
     blob_id: str

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from configsvc.core import errors
 
@@ -23,8 +23,7 @@ RETRY_AFTER_S = 1
 SEED_PATH = "/config"
 
 
-@dataclass(frozen=True, slots=True)
-class Statuses:
+class Statuses(NamedTuple):
     """Status of one error class: in the full API, and below `/config`."""
 
     api: int
@@ -107,8 +106,7 @@ _SEED_MESSAGES = {404: "resource not found", 422: "unprocessable"}
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """An error as it is told to a client.
 
     Args:
@@ -127,8 +125,7 @@ class Problem:
     retry_after_s: int = RETRY_AFTER_S
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """An error as an HTTP answer; `headers` include the content type."""
 
     status: int

@@ -109,6 +109,7 @@ def load_module(name: str) -> ModuleType:
             "(expected: `pip install 'configsvc[server]'`)"
         ) from error
     finally:
+        gc.freeze()
         gc.enable()
 
 

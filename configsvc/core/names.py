@@ -7,9 +7,9 @@ ext4, APFS and NTFS, because people clone the repository onto all of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 from configsvc.core.errors import NameInvalid
 
@@ -47,8 +47,7 @@ class Format(Enum):
     __hash__ = object.__hash__
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentPath:
+class DocumentPath(NamedTuple):
     """A path that holds the document of `service`."""
 
     service: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.core.errors import PreconditionFailed, RequestInvalid
 
@@ -18,16 +18,14 @@ _FILE_TAG = re.compile(rf"{_BLOB}-(meta|schema|principal)", re.ASCII)
 _NO_FILE = "0" * BLOB_CHARS
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentTag:
+class DocumentTag(NamedTuple):
     """Names one version of one document, whatever its representation."""
 
     version: int
     blob: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileTag:
+class FileTag(NamedTuple):
     """Names one state of a file about configs.
 
     Args:
@@ -60,8 +58,7 @@ def document_tag(version: int, blob_id: str, representation: str) -> str:
     return f'"{version}-{blob_id[:BLOB_CHARS]}-{representation}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Precondition:
+class Precondition(NamedTuple):
     """What must hold of a service for a write to go on.
 
     Args:

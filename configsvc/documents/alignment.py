@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 _MAX_COMPARISONS = 40_000
 """Beyond that the items between equal ends are paired by position: matching is quadratic, and worse."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """The way from an old list to a new one.
 
     Args:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 MAX_HEADERS = 256
 MAX_PIPELINED = 128
@@ -22,8 +21,7 @@ def shared(value: T) -> T:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class ProtocolLimits:
+class ProtocolLimits(NamedTuple):
     """Bounds of one connection, and how many there may be.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.api.problems import SEED_PATH
 from configsvc.api.v1.paths import PREFIX
@@ -30,8 +30,7 @@ _MET = frozenset(
 """Headers that the answer to a read depends on."""
 
 
-@dataclass(frozen=True, slots=True)
-class HotRequest:
+class HotRequest(NamedTuple):
     """A plain read.
 
     Args:

@@ -7,7 +7,7 @@ answer again; from then on an answer costs a lookup and a read, not a run throug
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.api import headers
 from configsvc.api.conditional import stored_tag
@@ -28,8 +28,7 @@ Kind = tuple[bool, Format]
 """Whether it is of `/config`, and the format of the document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What an answer has of its own."""
 
     version: int
@@ -38,8 +37,7 @@ class Parts:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """What answers of one kind have in common: the pieces of their head between what differs."""
 
     before_length: bytes

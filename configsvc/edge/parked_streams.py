@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from configsvc.api.v1.watching import HEARTBEAT, WATCH_PATH, Watch, ended, reconnect
 from configsvc.core.errors import ConfigError
@@ -26,8 +26,7 @@ MAX_UNREAD_BYTES = 16 << 10
 Key = tuple[Interest, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """One message.
 
     Args:

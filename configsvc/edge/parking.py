@@ -5,7 +5,7 @@ Anything unusual about one, a refusal above all, is left to the others who answe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.api.hosts import find_host_problem
 from configsvc.api.v1.watching import WATCH_PATH, Watch, read_watch
@@ -25,8 +25,7 @@ MAX_POLLS_KNOWN = 1024
 _WATCH_LINE = b"GET " + _WATCH
 
 
-@dataclass(frozen=True, slots=True)
-class WaitHeaders:
+class WaitHeaders(NamedTuple):
     """What the answer to a request depends on, beside its target; see `HotRequest`."""
 
     host: bytes

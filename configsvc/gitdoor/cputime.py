@@ -13,14 +13,13 @@ import re
 import resource
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _DIED = f"died of signal {signal.SIGXCPU.value}"
 _ENDED = re.compile(rf"{_DIED}\b")
 
 
-@dataclass(frozen=True, slots=True)
-class CpuAllowance:
+class CpuAllowance(NamedTuple):
     """Seconds of the processor.
 
     Args:

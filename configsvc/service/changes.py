@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from configsvc.access.decide import Admission
 from configsvc.core.changes import ANONYMOUS, Author, commit_message
@@ -28,8 +28,7 @@ class PatchKind(Enum):
     """RFC 6902"""
 
 
-@dataclass(frozen=True, slots=True)
-class PutDocument:
+class PutDocument(NamedTuple):
     """Create or replace a document; an equal value and format changes nothing.
 
     Args:
@@ -46,8 +45,7 @@ class PutDocument:
     keep_format: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PatchDocument:
+class PatchDocument(NamedTuple):
     """Change parts of a document; what the patch does not touch keeps its text.
 
     Args:
@@ -60,16 +58,14 @@ class PatchDocument:
     precondition: Precondition = ALWAYS
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteService:
+class DeleteService(NamedTuple):
     """Delete a disabled service and its file below `.configsvc/services`."""
 
     service: str
     precondition: Precondition = ALWAYS
 
 
-@dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(NamedTuple):
     """Make a new version with the document of an old one, byte for byte."""
 
     service: str
@@ -77,8 +73,7 @@ class Rollback:
     precondition: Precondition = ALWAYS
 
 
-@dataclass(frozen=True, slots=True)
-class SetMeta:
+class SetMeta(NamedTuple):
     """Set what is known of a service besides its document; None leaves a member.  No version is made."""
 
     service: str
@@ -88,8 +83,7 @@ class SetMeta:
     precondition: Precondition = ALWAYS
 
 
-@dataclass(frozen=True, slots=True)
-class PutSchema:
+class PutSchema(NamedTuple):
     """Create or replace a schema of the repository.
 
     Args:
@@ -102,8 +96,7 @@ class PutSchema:
     precondition: Precondition = ALWAYS
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteSchema:
+class DeleteSchema(NamedTuple):
     """Delete a schema of the repository."""
 
     path: str
@@ -114,8 +107,7 @@ ServiceChange = PutDocument | PatchDocument | DeleteService | Rollback | SetMeta
 Change = ServiceChange | PutSchema | DeleteSchema
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """What every write may say besides its changes.
 
     Args:

@@ -7,7 +7,7 @@ runs again when another write came in between (ADR 0006).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.access.landing import require_at
 from configsvc.core.changes import Plan, commit_message
@@ -62,8 +62,7 @@ MAX_STAGED_BYTES = 128 << 20
 """Most bytes in the files of one commit: small patches may be of large documents."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
+class Grounds(NamedTuple):
     """What every plan of a service stands on.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.access.decide import Action, Admission
 from configsvc.access.landing import PrincipalFiles, may_at
@@ -38,8 +38,7 @@ def right_for_path(path: str) -> tuple[Action, str]:
     return Action.WRITE, path if document is None else document.service
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaRights:
+class SchemaRights(NamedTuple):
     """What one who changes schemas may do with others, by path below the schemas' folder.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from configsvc.access.decide import Action
 from configsvc.access.landing import require_at
@@ -43,8 +44,7 @@ from configsvc.validation.conformance import SchemaGate, places_of, schema_files
 from configsvc.validation.schemas import REPOSITORY_FOLDER
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(NamedTuple):
     """What a dry run would have done to one file; None where there is none."""
 
     path: str

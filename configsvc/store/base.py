@@ -49,8 +49,7 @@ class Entry(NamedTuple):
         return self.blob_id is None
 
 
-@dataclass(frozen=True, slots=True)
-class CommitRecord:
+class CommitRecord(NamedTuple):
     """What the index knows of a revision's commit."""
 
     revision: int
@@ -59,8 +58,7 @@ class CommitRecord:
     author: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommitInfo:
+class CommitInfo(NamedTuple):
     """What the commit of a revision says.
 
     Args:
@@ -168,8 +166,7 @@ class Snapshot(View, Protocol):
         """Return the name of each regular file right in a folder, and its blob id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """A request to change the repository.
 
     Args:

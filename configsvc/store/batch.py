@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from configsvc.core.changes import COMMITTER, Outcome, Plan, ServiceVersion
 from configsvc.core.errors import RequestIdReused
@@ -26,8 +27,7 @@ MAX_CLOCK_LEAD_S = 86_400
 """How far ahead of the clock a head's time may be and still be kept up with, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Commits in landing order, and all that is needed to make them durable and visible.
 
     Args:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from configsvc.core.errors import RequestInvalid
 from configsvc.store.gitcommand import git
@@ -16,8 +16,7 @@ _EXECUTABLE = 0o100755
 _SYMLINK = 0o120000
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingEdit:
+class WorkingEdit(NamedTuple):
     """One edited path.
 
     Args:

@@ -11,8 +11,8 @@ import os
 import struct
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha1
+from typing import NamedTuple
 
 EMPTY = b"DIRC" + struct.pack(">II", 2, 0)
 FILE_MODE = 0o100644
@@ -41,8 +41,7 @@ class IndexUnsupported(Exception):
     """The index is of a kind that only git itself can change."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """What the index says of a path.
 
     Args:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from configsvc.core.changes import Outcome
 from configsvc.core.errors import RepositoryUnusable
@@ -64,8 +64,7 @@ def accept_any_path(path: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFigures:
+class StoreFigures(NamedTuple):
     """How much there is in a store, and waits.
 
     Args:

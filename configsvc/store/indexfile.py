@@ -17,8 +17,8 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from configsvc.store.gitcommand import GitFailed, git
 from configsvc.store.gitindex import (
@@ -44,8 +44,7 @@ class IndexBusy(Exception):
     """Somebody else holds `index.lock`; try again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(NamedTuple):
     """What an entry is to become; `blob_id` None removes it."""
 
     blob_id: bytes | None

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from configsvc.core.changes import COMMITTER, Author, commit_message
 from configsvc.core.errors import PathConflict, PushRefused
@@ -42,8 +42,7 @@ class PushedObjects(ObjectSource, Protocol):
         """Return what a git command prints that sees them; raises `GitFailed`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A first-parent commit that would land."""
 
     commit_id: bytes
@@ -51,8 +50,7 @@ class Step:
     changes: tuple[PathChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A push that the gate accepts.
 
     Args:

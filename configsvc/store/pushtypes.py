@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.core.changes import Author
 from configsvc.core.errors import PushRefused
@@ -32,8 +33,7 @@ _PLAIN_ENCODING = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RefUpdate:
+class RefUpdate(NamedTuple):
     """A ref that a push wants to move; `NO_OBJECT` stands for nothing."""
 
     old: str
@@ -51,8 +51,7 @@ class RefUpdate:
         return self.old == NO_OBJECT
 
 
-@dataclass(frozen=True, slots=True)
-class RefRights:
+class RefRights(NamedTuple):
     """What somebody may do to branches other than main, and to tags.
 
     Args:
@@ -84,8 +83,7 @@ class Pusher:
     rights: RefRights
 
 
-@dataclass(frozen=True, slots=True)
-class CommitHead:
+class CommitHead(NamedTuple):
     """What a commit object says of itself; times in seconds since the epoch."""
 
     tree: bytes

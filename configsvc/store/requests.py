@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.core.changes import Outcome
 
@@ -19,8 +19,7 @@ RequestKey = tuple[str, str]
 """Who asked, and the id of the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(NamedTuple):
     """A request id and what came of it.
 
     Args:

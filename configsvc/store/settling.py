@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from configsvc.store.gitindex import IndexEntry
 from configsvc.store.indexfile import Staged
@@ -31,8 +30,7 @@ class Committed(Protocol):
         """Return the bytes of a committed blob."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where one path is to be brought.
 
     Args:
@@ -47,8 +45,7 @@ class Target:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What came of one path.
 
     Args:

@@ -8,8 +8,8 @@ what is published by the writes its batch has taken so far.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import merge
+from typing import NamedTuple
 
 from configsvc.core.names import Format, document_path, find_document
 from configsvc.core.trees import REGULAR, PathChange
@@ -21,8 +21,7 @@ from configsvc.store.trees import Tree, TreeEntry, edited, find_entry, find_fold
 from configsvc.store.versions import VersionIndex, effective
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The newest durable revision, swapped in one step when a batch is published."""
 
     revision: int

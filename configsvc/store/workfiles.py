@@ -15,10 +15,10 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha1
 from pathlib import Path
+from typing import NamedTuple
 
 from configsvc.store.objects import object_id
 from configsvc.store.swap import Place, SwapUnsupported, exchange, move_new
@@ -38,8 +38,7 @@ class Kind(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What stands at a path of the working tree.
 
     Args:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
 
 from referencing import Registry, Resource
@@ -32,8 +31,7 @@ _BASE = "https://schemas.invalid/"
 _REGEX_KEYWORDS = ("pattern", "patternProperties")
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledSchema:
+class CompiledSchema(NamedTuple):
     """A schema made ready.
 
     Args:

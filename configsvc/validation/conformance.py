@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from configsvc.core.errors import DocumentInvalid, SchemaTooSlow
 from configsvc.core.names import Format, document_path, find_document
@@ -60,8 +60,7 @@ class DocumentTree(Protocol):
         """Return format and blob id of a service's document, None when it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """The text of a document as its sender knows it; lines and columns are told of it."""
 
     data: bytes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema import (
     Draft4Validator,
@@ -17,8 +16,7 @@ from jsonschema import (
 from configsvc.validation.keywords import judging_class
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """One draft.
 
     Args:
@@ -69,8 +67,7 @@ _DEEPER_MANY = frozenset(("items", "prefixItems"))
 _DEEPER_NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions"))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A schema in another one.
 
     Args:

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.core.errors import DocumentInvalid
 from configsvc.core.names import Format
@@ -33,8 +33,7 @@ _MAX_CALLS = 20_000
 _STACK_BYTES = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What a worker is asked.
 
     Args:
@@ -50,8 +49,7 @@ class Job:
     alarm_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class EditJob:
+class EditJob(NamedTuple):
     """A document whose text is to be edited; see `edit_document`.
 
     Args:

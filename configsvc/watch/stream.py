@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from heapq import merge
+from typing import NamedTuple
 
 from configsvc.store.base import Entry, Snapshot
 from configsvc.watch.interest import Interest
@@ -17,8 +17,7 @@ REVISIONS_A_STEP = 200
 """Most revisions, or versions of a service, that one step looks at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What one revision changed, of what is watched; sorted by service, never empty."""
 
     revision: int

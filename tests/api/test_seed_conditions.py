@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,7 +159,7 @@ class NotingStore:
             self.messages.append(planned.message)
             return planned
 
-        return self._store.submit(replace(write, plan=plan))
+        return self._store.submit(write._replace(plan=plan))
 
     def status(self) -> StoreStatus:
         return self._store.status()

@@ -8,7 +8,7 @@ order of keys are stored as they were sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsvc.access.decide import Action
 from configsvc.api.guard import require
@@ -40,8 +40,7 @@ MAX_CHANGES = 1000
 _CONDITIONS = ("if_match", "if_none_match")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     """One change as sent: its members, and the same spelled as in the body."""
 
     members: Mapping[str, object]

@@ -7,8 +7,8 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from configsvc.access.decide import Access, Action, Admission
 from configsvc.api.conditional import stored_tag
@@ -29,8 +29,7 @@ SNAPSHOT_PART = 200
 """Most services that one event of a snapshot lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class WatchAsk:
+class WatchAsk(NamedTuple):
     """What a client wants to watch.
 
     Args:
