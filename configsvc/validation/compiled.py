@@ -13,8 +13,9 @@ from referencing.jsonschema import specification_with
 
 from configsvc.core.reports import Violation
 from configsvc.documents.source import json_pointer
-from configsvc.validation.dialects import Dialect, held_schemas
+from configsvc.validation.dialects import Dialect
 from configsvc.validation.formats import FORMATS
+from configsvc.validation.holding import held_schemas
 from configsvc.validation.meta import meta_errors
 from configsvc.validation.reasons import reasons
 from configsvc.validation.recent import Recent

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from jsonschema.exceptions import UnknownType, ValidationError
@@ -18,14 +17,12 @@ from configsvc.core.reports import Violation
 from configsvc.documents.source import json_pointer
 from configsvc.validation.compiled import compile_schema
 from configsvc.validation.messages import explanation
+from configsvc.validation.placing import Places, placed
 from configsvc.validation.reasons import reasons
 from configsvc.validation.schemas import Schema
 
 MAX_VIOLATIONS = 1000
 """Most violations that are told of one document."""
-
-Places = Callable[[str], tuple[int, int] | None]
-"""Line and column, both from 1, of a JSON pointer in the source text; None when it has none."""
 
 # Only a schema that its meta-schema would refuse leads to one of these; whoever judges by it must not fall.
 _NOT_APPLICABLE = (
@@ -67,18 +64,6 @@ def judge_value(value: object, schemas: Iterable[Schema], *, places: Places | No
             )
     found.sort(key=lambda each: each[0])
     return placed(_cut(violation for _, violation in found), places)
-
-
-def placed(violations: Iterable[Violation], places: Places | None) -> list[Violation]:
-    """Return violations with the line and column of each pointer."""
-    if places is None:
-        return list(violations)
-    return [_placed(violation, places) for violation in violations]
-
-
-def _placed(violation: Violation, places: Places) -> Violation:
-    place = None if violation.path else places(violation.pointer)
-    return violation if place is None else replace(violation, line=place[0], column=place[1])
 
 
 def _cut(violations: Iterable[Violation]) -> list[Violation]:

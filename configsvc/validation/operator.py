@@ -18,7 +18,6 @@ from types import MappingProxyType
 from configsvc.core.errors import SchemaTooSlow, Unavailable
 from configsvc.core.names import MAX_SEGMENTS
 from configsvc.core.reports import Violation
-from configsvc.validation.compiled import check_schema
 from configsvc.validation.schemas import (
     OPERATOR_FOLDER,
     SCHEMA_BOUNDS,
@@ -40,8 +39,8 @@ class OperatorSchemas:
 
     Args:
         folder: May be missing: then there are none.
-        check: What a new state has to pass; `SchemaJudge.check` remembers what it
-            has checked before.
+        check: What a new state has to pass, `check_schema` without it; `SchemaJudge.check`
+            remembers what it has checked before.
         clock: Monotonic, in seconds.
     """
 
@@ -49,11 +48,11 @@ class OperatorSchemas:
         self,
         folder: Path,
         *,
-        check: Callable[[Schema], list[Violation]] = check_schema,
+        check: Callable[[Schema], list[Violation]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
-        self._check = check
+        self._check = _check_here if check is None else check
         self._clock = clock
         self._looking = threading.Lock()  # held by the one thread that looks at the disk
         self._looked_at_s: float | None = None
@@ -180,3 +179,10 @@ def _misnamed(stamps: _Stamps) -> list[Violation]:
         for path in stamps
         if not is_schema_path(path)
     ]
+
+
+def _check_here(schema: Schema) -> list[Violation]:
+    # Not imported before the first schema: with its libraries it would be a tenth of a start.
+    from configsvc.validation.compiled import check_schema
+
+    return check_schema(schema)

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from configsvc.core.errors import DocumentInvalid
 from configsvc.core.reports import Violation
 from configsvc.documents.json import parse_json
-from configsvc.validation.dialects import DIALECTS, Dialect, find_dialect, held_schemas
+from configsvc.validation.dialects import DIALECTS, Dialect, find_dialect
+from configsvc.validation.holding import held_schemas
 from configsvc.validation.schemas import SCHEMA_BOUNDS, Schema, exceeded, split_reference
 from configsvc.validation.shown import shown_value
 

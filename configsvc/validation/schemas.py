@@ -17,7 +17,7 @@ from configsvc.core.errors import DocumentInvalid
 from configsvc.core.names import META_FOLDER, is_service
 from configsvc.documents.bounds import Bounds
 from configsvc.documents.json import parse_json
-from configsvc.validation.dialects import held_schemas
+from configsvc.validation.holding import held_schemas
 from configsvc.validation.recent import Recent
 
 REPOSITORY_FOLDER = f"{META_FOLDER}/schemas"

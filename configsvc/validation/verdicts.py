@@ -11,9 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, TypeVar
 
 from configsvc.core.reports import Violation
-from configsvc.validation.compiled import MAX_QUICK_BYTES, compile_schema
-from configsvc.validation.judge import Places, judge_value, placed
-from configsvc.validation.keywords import MeterExceeded, metered
+from configsvc.validation.placing import Places, placed
 from configsvc.validation.recent import Recent
 from configsvc.validation.schemas import Schema
 
@@ -99,15 +97,15 @@ class SchemaJudge:
         return placed(_kept(self._conforming, key, lambda: self._judge(value, schemas, may_wait)), places)
 
     def _judge(self, value: object, schemas: Sequence[Schema], may_wait: bool) -> list[Violation]:
-        if _is_quick(value) and not any(map(_is_slow, schemas)):
-            try:
-                with metered(self._quick_cpu_s):
-                    return judge_value(value, schemas)
-            except (MeterExceeded, RecursionError):
-                pass  # workers have more of both
+        # Not imported before the first schema: with its libraries it would be a tenth of a start.
+        from configsvc.validation.quick import judge_quickly
+
+        found = judge_quickly(value, schemas, cpu_s=self._quick_cpu_s) if _is_quick(value) else None
+        if found is not None:
+            return found
         if not may_wait:
             raise JudgementPending
-        return self._workers.judge(value, schemas)
+        return self._workers.judge(value, schemas)  # they have more time and a larger stack
 
 
 class _Found(Exception):
@@ -136,10 +134,6 @@ def _kept(memory: Recent[K, bool], key: K, find: Callable[[], list[Violation]]) 
 
 def _key(document_id: str, schemas: Sequence[Schema]) -> tuple[str, tuple[str, ...]]:
     return document_id, tuple(schema.schema_id for schema in schemas)
-
-
-def _is_slow(schema: Schema) -> bool:
-    return sum(map(len, schema.files.values())) > MAX_QUICK_BYTES or compile_schema(schema).is_slow
 
 
 def _is_quick(value: object) -> bool:

@@ -14,53 +14,17 @@ import signal
 import socket
 import sys
 import threading
-from typing import NamedTuple
 
 from configsvc.core.errors import DocumentInvalid
-from configsvc.core.names import Format
-from configsvc.documents.bounds import Bounds
-from configsvc.documents.document import Value
 from configsvc.documents.edit import edit_document
 from configsvc.validation.compiled import check_schema
 from configsvc.validation.frames import receive_frame, send_frame
+from configsvc.validation.jobs import READY, EditJob, Job
 from configsvc.validation.judge import judge_value
-from configsvc.validation.schemas import Schema
-
-READY = b"ready"
 
 # A value of depth 64 takes some five calls a level; what it takes in a chain of schemas is more.
 _MAX_CALLS = 20_000
 _STACK_BYTES = 64 << 20
-
-
-class Job(NamedTuple):
-    """What a worker is asked.
-
-    Args:
-        schemas: To judge `value` by, or to be checked.
-        is_check: Whether the schemas themselves are to be checked.
-        alarm_s: The worker ends by itself after this time: the service that
-            should end it may be gone.
-    """
-
-    schemas: tuple[Schema, ...]
-    value: object = None
-    is_check: bool = False
-    alarm_s: float = 10.0
-
-
-class EditJob(NamedTuple):
-    """A document whose text is to be edited; see `edit_document`.
-
-    Args:
-        alarm_s: As of a `Job`.
-    """
-
-    old: bytes
-    format: Format
-    value: Value
-    bounds: Bounds
-    alarm_s: float = 10.0
 
 
 def main(memory_limit_bytes: int) -> None:

@@ -42,8 +42,8 @@ from configsvc.documents.bounds import Bounds
 from configsvc.documents.document import Value
 from configsvc.validation.askers import asker
 from configsvc.validation.frames import receive_frame, send_frame
+from configsvc.validation.jobs import READY, EditJob, Job
 from configsvc.validation.schemas import Schema
-from configsvc.validation.worker import READY, EditJob, Job
 
 TIME_LIMIT_S = 0.9
 """Longest that one job may take, in seconds; a caller has its answer within a second."""

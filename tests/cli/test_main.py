@@ -44,6 +44,16 @@ def test_help_lists_every_command_without_importing_one() -> None:
     assert result.stdout.endswith("[]\n")
 
 
+@pytest.mark.slow
+def test_a_server_starts_without_what_only_schemas_and_edits_of_meta_need() -> None:
+    code = (
+        "import sys, configsvc.cli.serve;"
+        "print([name for name in ('jsonschema', 'referencing', 'ruamel.yaml') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(group, ["frobnicate"]).exit_code == 2
 

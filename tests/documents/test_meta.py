@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configsvc.core.errors import DocumentInvalid, DocumentTooLarge
-from configsvc.documents.meta import META_BOUNDS, Meta, edit_meta, parse_meta
+from configsvc.documents.meta import META_BOUNDS, Meta, parse_meta
+from configsvc.documents.metaedit import edit_meta
 
 MISLEADING = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u202e\u2066\u2069"]
 ALLOWED_CONTROLS = "\t\n"
