@@ -18,7 +18,7 @@ from pathlib import Path
 from configsvc.core.errors import StoreDiverged, WriteFailed
 from configsvc.store.disk import Disk
 from configsvc.store.gitcommand import GitFailed
-from configsvc.store.history import first_parent_commits
+from configsvc.store.history import RecentMessages, first_parent_commits
 from configsvc.store.objects import commit_tree
 from configsvc.store.opening import load_landings
 from configsvc.store.publisher import Publisher
@@ -90,7 +90,8 @@ class MainFollower:
         revision = self._publisher.snapshot().revision + len(commits)
         head = Head(revision, current, commits[-1].committed_at, load_root(self._reader, current))
         self._publisher.advance(commits, head)
-        landings = load_landings(self._root, self._publisher.index, current, limit=len(commits))
+        with contextlib.closing(RecentMessages(self._root, current, len(commits))) as messages:
+            landings = load_landings(messages, self._publisher.index)
         self._publisher.requests.add(landings)
         logger.warning("main: moved to %s by another process; adopted %d commits", current, len(commits))
 

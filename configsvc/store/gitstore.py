@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +19,12 @@ from configsvc.store.adoption import MainFollower, load_root, make_durable
 from configsvc.store.base import StoreStatus, Write
 from configsvc.store.disk import Disk
 from configsvc.store.follower import Follower
+from configsvc.store.history import RecentMessages
 from configsvc.store.listeners import Listeners, Told
 from configsvc.store.lock import RepositoryLock
 from configsvc.store.log import LocalLog
 from configsvc.store.maintenance import PUSH_S, Maintenance
-from configsvc.store.opening import load_index, load_landings
+from configsvc.store.opening import MAX_REMEMBERED, load_index, load_landings
 from configsvc.store.publisher import Publisher
 from configsvc.store.pushes import Pushes, PushRules
 from configsvc.store.pushscan import PathProblem
@@ -106,14 +107,16 @@ class GitStore:
         self._versions_path = own_folder(git_dir) / "versions"
         self._reader = ObjectReader(root, cache_bytes=cache_bytes)
         commit_id = read_ref(git_dir)
-        index, self._saved_revision = load_index(root, self._versions_path, commit_id)
-        if self._saved_revision != index.revision:
-            # No clean end: the last syncs may be missing, and what is read or repeated
-            # from here on is promised to last.
-            _make_durable_again(root, git_dir, disk, commit_id)
-        head = Head(index.revision, commit_id, index.times[-1], load_root(self._reader, commit_id))
         requests = RequestTable()
-        requests.add(load_landings(root, index, commit_id))
+        # It reads while the index is loaded: two commands of git, and two processors.
+        with closing(RecentMessages(root, commit_id, MAX_REMEMBERED)) as messages:
+            index, self._saved_revision = load_index(root, self._versions_path, commit_id)
+            if self._saved_revision != index.revision:
+                # No clean end: the last syncs may be missing, and what is read or repeated
+                # from here on is promised to last.
+                _make_durable_again(root, git_dir, disk, commit_id)
+            head = Head(index.revision, commit_id, index.times[-1], load_root(self._reader, commit_id))
+            requests.add(load_landings(messages, index))
         self._listeners = Listeners()
         self._publisher = Publisher(head, index, self._reader, requests, on_publish=self._notify)
         self.snapshot = self._publisher.snapshot

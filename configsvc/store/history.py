@@ -64,21 +64,36 @@ def first_parent_commits(root: Path, head: str, after: str | None = None) -> Ite
         yield commit
 
 
-def recent_messages(root: Path, head: str, limit: int) -> Iterator[tuple[str, str, str]]:
-    """Yield commit id, author's name and message of the newest first-parent commits, newest first.
+class RecentMessages:
+    """Messages of the newest first-parent commits, which git begins to read at once; see `__iter__`.
 
-    Only of the writer's own: what others committed may say anything.
+    Close it.
 
     Args:
-        limit: How many are looked at.
+        limit: How many commits are looked at.
     """
-    for record in stream_records(
-        root, (*FIRST_PARENT_LOG, f"--max-count={limit}", "--format=%H %ce%n%an%n%B", head, "--")
-    ):
-        first, author, message = record.decode("utf-8", "replace").split("\n", 2)
-        commit_id, _, committer = first.partition(" ")
-        if committer == COMMITTER.email:
-            yield commit_id, author, message
+
+    def __init__(self, root: Path, head: str, limit: int) -> None:
+        form = (f"--max-count={limit}", "--format=%H %ce%n%an%n%B")
+        self._running = RunningGit(root, (*FIRST_PARENT_LOG, *form, head, "--"))
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        """Yield commit id, author's name and message, newest first; once.
+
+        Only of the writer's own: what others committed may say anything.
+
+        Raises:
+            GitFailed: The history cannot be read.
+        """
+        for record in self._running.records():
+            first, author, message = record.decode("utf-8", "replace").split("\n", 2)
+            commit_id, _, committer = first.partition(" ")
+            if committer == COMMITTER.email:
+                yield commit_id, author, message
+
+    def close(self) -> None:
+        """Let go of git.  Closing twice is harmless."""
+        self._running.close()
 
 
 def moment(text: str) -> int:

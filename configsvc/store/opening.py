@@ -8,7 +8,7 @@ from pathlib import Path
 from configsvc.core.changes import Outcome, ServiceVersion
 from configsvc.core.errors import RepositoryUnusable
 from configsvc.store.gitcommand import GitFailed
-from configsvc.store.history import first_parent_commits, recent_messages
+from configsvc.store.history import RecentMessages, first_parent_commits
 from configsvc.store.requests import Landing, read_request_trailers
 from configsvc.store.versionfile import VersionFileInvalid, load_versions
 from configsvc.store.versions import ID_BYTES, VersionIndex
@@ -34,20 +34,17 @@ def load_index(root: Path, path: Path, head: str) -> tuple[VersionIndex, int]:
         raise RepositoryUnusable(f"repository: {root}: history not readable: {error}") from error
 
 
-def load_landings(
-    root: Path, index: VersionIndex, head: str, *, limit: int = MAX_REMEMBERED
-) -> list[Landing]:
+def load_landings(messages: RecentMessages, index: VersionIndex) -> list[Landing]:
     """Return the request ids of the newest commits with their outcomes, oldest first.
 
     Args:
-        index: Fed up to `head`.
-        limit: How many first-parent commits are looked at.
+        index: Fed up to the newest of them.
 
     Raises:
         GitFailed: The history cannot be read.
     """
     found = []
-    for commit_id, author, message in recent_messages(root, head, limit):
+    for commit_id, author, message in messages:
         request = read_request_trailers(message)
         if request is not None:
             found.append((commit_id, author, *request))
