@@ -212,7 +212,8 @@ class VersionIndex:
         history = self.services.get(document.service)
         code = _CODES[document.format]
         slots = reversed(history.slots) if history is not None else ()
-        return any(slot & 3 == code and self._blob(slot >> 2) == blob_id for slot in slots)
+        blobs = self.blobs
+        return any(slot & 3 == code and blobs.startswith(blob_id, (slot >> 2) * ID_BYTES) for slot in slots)
 
     def _state(self, history: ServiceHistory) -> tuple[Format, bytes] | None:
         slot = history.slots[-1]
