@@ -87,7 +87,7 @@ def meta_edits(staged: Staged, service: str, change: SetMeta) -> Edits:
     new = replace(meta, **wanted)
     if new == meta:
         return {}
-    # Not imported before the first edit: its library takes 2 % of a start.
+    # Not at the top, for it would hold up a start: see NOT_AT_START of the server.
     from configsvc.documents.metaedit import edit_meta
 
     return {meta_path(service): edit_meta(old, new)}

@@ -19,9 +19,9 @@ from pathlib import Path
 MODE = 0o644
 """What the files may be used for at most; less the umask."""
 
-_MOST = 24
-_LEAST = 12
-_SELDOM = 48
+_MOST = 12
+_LEAST = 6
+_SELDOM = 12
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +67,11 @@ class SpareFiles:
         try:
             os.link(spare, path)
         except FileExistsError:
-            self._spares.append(spare)
+            self._take_back(spare)
             raise
         except OSError:
             # No links here, or a full disk: who makes the file instead is told what is wrong.
-            self._spares.append(spare)
+            self._take_back(spare)
             return False
         with contextlib.suppress(OSError):  # a name that stays is removed by the next start
             spare.unlink()
@@ -87,15 +87,30 @@ class SpareFiles:
         self._spares.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _take_back(self, spare: Path) -> None:
+        # A file system over a network may have made the name that it says it has not.
+        with contextlib.suppress(OSError):
+            if spare.stat().st_nlink == 1:
+                self._spares.append(spare)
+
     def _ask_for_more(self) -> None:
         with self._changed:
             if self._closed:
                 return
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="configsvc-spares", daemon=True)
-                self._thread.start()
+            if self._thread is None and not self._start():
+                return
             self._due = True
             self._changed.notify()
+
+    def _start(self) -> bool:
+        thread = threading.Thread(target=self._run, name="configsvc-spares", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # there may be no more threads; files are made without one
+            self._wanted = 0
+            return False
+        self._thread = thread
+        return True
 
     def _run(self) -> None:
         while True:
@@ -106,7 +121,7 @@ class SpareFiles:
                 self._due = False
             try:
                 self._make_more()
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 logger.debug("spare files: none made: %s", error)
 
     def _make_more(self) -> None:

@@ -86,7 +86,7 @@ class Writer:
 
     def is_busy(self) -> bool:
         """Return whether writes are waiting or being landed."""
-        return self._landing or len(self._queue) > 0
+        return len(self._queue) > 0 or self._landing
 
     def submit(self, write: Write) -> Future[Outcome]:
         """Plan `write` against the published state and queue it; see `ConfigStore.submit`."""

@@ -182,7 +182,7 @@ def _misnamed(stamps: _Stamps) -> list[Violation]:
 
 
 def _check_here(schema: Schema) -> list[Violation]:
-    # Not imported before the first schema: with its libraries it would be a tenth of a start.
+    # Not at the top, for it would hold up a start: see NOT_AT_START of the server.
     from configsvc.validation.compiled import check_schema
 
     return check_schema(schema)

@@ -97,7 +97,7 @@ class SchemaJudge:
         return placed(_kept(self._conforming, key, lambda: self._judge(value, schemas, may_wait)), places)
 
     def _judge(self, value: object, schemas: Sequence[Schema], may_wait: bool) -> list[Violation]:
-        # Not imported before the first schema: with its libraries it would be a tenth of a start.
+        # Not at the top, for it would hold up a start: see NOT_AT_START of the server.
         from configsvc.validation.quick import judge_quickly
 
         found = judge_quickly(value, schemas, cpu_s=self._quick_cpu_s) if _is_quick(value) else None

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from configsvc import __version__
+from configsvc.cli import serve
 from configsvc.cli.failing import exit_code
 from configsvc.cli.main import COMMANDS, group, run
 from configsvc.core import errors
@@ -52,6 +53,24 @@ def test_a_server_starts_without_what_only_schemas_and_edits_of_meta_need() -> N
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_server_that_is_ready_imports_what_requests_may_need() -> None:
+    code = (
+        "import sys, configsvc.cli.serve as serve; serve._import_the_rest();"
+        "print([name for name in ('jsonschema', 'referencing', 'ruamel.yaml') if name not in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+def test_what_cannot_be_imported_yet_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serve, "NOT_AT_START", ("configsvc.missing",))
+    serve._import_the_rest()
+    assert "configsvc.missing: not imported yet: No module named 'configsvc.missing'" in caplog.text
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 from configsvc.core.changes import ANONYMOUS, Plan
 from configsvc.store import swap
 from configsvc.store.base import Write
+from configsvc.store.disk import Disk
 from configsvc.store.gitstore import GitStore
+from tests.store.sparing import spare_files
 
 WRITER = "configsvc-writer"
 FOLLOWER = "configsvc-follower"
@@ -133,10 +136,16 @@ class _Gate:
             self._opened, self._death.armed = True, self._arms
 
 
-def live(root: Path, asked: Sequence[Edits], ids: Sequence[str], thread: str, nth: int) -> Life:
-    """Land `asked` as one batch in a process that is killed before operation `nth` of `thread`."""
+def live(
+    root: Path, asked: Sequence[Edits], ids: Sequence[str], thread: str, nth: int, *, has_spares: bool = False
+) -> Life:
+    """Land `asked` as one batch in a process that is killed before operation `nth` of `thread`.
+
+    Args:
+        has_spares: Whether there are spare files for what it makes.
+    """
     here, there = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(target=_live, args=(there, root, asked, ids, thread, nth))
+    process = _PROCESSES.Process(target=_live, args=(there, root, asked, ids, thread, nth, has_spares))
     process.start()
     there.close()
     passed: list[str] = []
@@ -166,7 +175,13 @@ def _message(request_id: str) -> str:
 
 
 def _live(
-    told: Connection, root: Path, asked: Sequence[Edits], ids: Sequence[str], thread: str, nth: int
+    told: Connection,
+    root: Path,
+    asked: Sequence[Edits],
+    ids: Sequence[str],
+    thread: str,
+    nth: int,
+    has_spares: bool,
 ) -> None:
     telling = threading.Lock()
 
@@ -179,7 +194,11 @@ def _live(
     death.watch()
     gate = _Gate(death, arms=not starts)
     death.armed = starts
-    with GitStore.open(root, on_step=gate.step) as store:
+    folder = root / ".git/configsvc/spare"
+    with (
+        spare_files(folder) if has_spares else nullcontext() as spares,
+        GitStore.open(root, on_step=gate.step, disk=Disk(spares=spares)) as store,
+    ):
         if thread != OPENING:
             assert store.flush(LIFE_WITHIN_S)
         death.armed = False

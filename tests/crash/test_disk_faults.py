@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from configsvc.core.errors import Unavailable
 from configsvc.store.base import Write
+from configsvc.store.disk import Disk
 from configsvc.store.gitstore import GitStore
 from tests.crash.dying import FOLLOWER, WRITER, Edits, write
 from tests.crash.injecting import Fault, injecting, thread_id
 from tests.crash.tracing import why_no_tracing
 from tests.end_to_end.history import wait_until_clean
 from tests.store.gitrepo import WAIT_S, assert_sound, git, put
+from tests.store.sparing import spare_files
 
 MOST_CALLS = 200
 WRITER_FAULTS = [
@@ -23,6 +26,9 @@ WRITER_FAULTS = [
     ("write", "ENOSPC"),
     ("fsync", "EIO"),
     ("rename", "EIO"),
+    ("link", "EIO"),
+    ("link", "ENOSPC"),
+    ("unlink", "EIO"),
     ("mkdir", "EROFS"),
     ("read", "EIO"),
     ("close", "EIO"),
@@ -102,9 +108,13 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[GitStore]:
-    with GitStore.open(tmp_path / "repo") as opened:
+@pytest.fixture(params=["spare files", pytest.param("new files", marks=pytest.mark.thorough)])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GitStore]:
+    has_spares = request.param == "spare files"
+    with (
+        spare_files(tmp_path / "spare") if has_spares else nullcontext() as spares,
+        GitStore.open(tmp_path / "repo", disk=Disk(spares=spares)) as opened,
+    ):
         put(opened, {"nginx.json": b"0"})
         yield opened
     with GitStore.open(tmp_path / "repo"):

@@ -38,7 +38,7 @@ class Victim:
         git(root, "add", "staged.json")
         self._standing = git(root, "status", "--porcelain")
 
-    def die(self, thread: str, nth: int, *, after: Before | None = None) -> Life:
+    def die(self, thread: str, nth: int, *, after: Before | None = None, has_spares: bool = False) -> Life:
         """Land a batch in a process that is killed, then hold what it left to what was promised.
 
         Args:
@@ -50,7 +50,7 @@ class Victim:
         revision = int(git(self.root, "rev-list", "--count", "--first-parent", "main"))
         asked = self._asked()
         ids = [f"death-{self._deaths}-{number}" for number in range(len(asked))]
-        life = live(self.root, asked, ids, thread, nth)
+        life = live(self.root, asked, ids, thread, nth, has_spares=has_spares)
         self._audit(asked, ids, life, revision)
         return life
 
@@ -112,22 +112,35 @@ def leftovers(root: Path) -> Iterator[str]:
     for path in (root / ".git").rglob("*"):
         if path.name.endswith((".lock", ".keep", ".tmp")) or path.name.startswith(("tmp_", ".tmp-")):
             yield str(path)
+    yield from map(str, (root / ".git/configsvc/spare").glob("**/*"))
     yield from map(str, (root / ".git/configsvc/tmp").glob("*"))
     yield from map(str, (root / ".git/configsvc/kept").glob("*"))
 
 
-def die_at_each_step(root: Path, thread: str, *, after: Before | None = None) -> list[str]:
+def die_at_each_step(
+    root: Path, thread: str, *, after: Before | None = None, has_spares: bool = False
+) -> list[str]:
     """Kill before step 0, 1, 2 ... until there are no more; return the names of the steps."""
     victim = Victim(root)
     for nth in range(MOST_STEPS):
-        life = victim.die(thread, nth, after=after)
+        life = victim.die(thread, nth, after=after, has_spares=has_spares)
         if life.killed_before is None:
             return list(life.passed)
     raise AssertionError(f"{thread}: more than {MOST_STEPS} steps")
 
 
-def test_atomic_a_batch_killed_before_any_step_is_there_wholly_or_not_at_all(tmp_path: Path) -> None:
-    steps = die_at_each_step(tmp_path / "repo", WRITER)
+@pytest.mark.parametrize(
+    ("has_spares", "links"),
+    [
+        pytest.param(True, 4, id="spare files"),  # the pack, its index, the lock; and what keeps the pack
+        pytest.param(False, 1, id="new files", marks=pytest.mark.thorough),
+    ],
+)
+def test_atomic_a_batch_killed_before_any_step_is_there_wholly_or_not_at_all(
+    tmp_path: Path, has_spares: bool, links: int
+) -> None:
+    steps = die_at_each_step(tmp_path / "repo", WRITER, has_spares=has_spares)
+    assert sum(step.startswith("os.link ") for step in steps) == links, steps
     named = [step for step in steps if step.startswith("after ")]
     assert named == [
         f"after {name}" for name in ("taken", "built", "packed", "landed", "published", "answered")

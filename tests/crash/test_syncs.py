@@ -16,7 +16,8 @@ from tests.end_to_end.serving import QUIET, serving
 from tests.store.gitrepo import git
 
 CLIENTS = 4
-ANSWERS = 8
+LIVES = 4
+ANSWERS = LIVES * 8
 """Per client: see `live`."""
 
 Edit = Callable[[str], str]
@@ -137,7 +138,8 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     with serving(root, *QUIET) as server:
         server.stop()
     with serving(root, *QUIET, prefix=trace_command(output)) as server, ThreadPoolExecutor(CLIENTS) as pool:
-        for done in [pool.submit(live, server.url, f"c{number}") for number in range(CLIENTS)]:
+        names = [f"c{number}" for number in range(CLIENTS * LIVES)]
+        for done in [pool.submit(live, server.url, name) for name in names]:
             done.result()
         assert server.stop() == 0
     commits = git(root, "rev-list", "--first-parent", "--reverse", "main").split("\n")
@@ -154,6 +156,8 @@ def test_durable_everything_that_an_answer_tells_of_is_synced_when_it_leaves(tra
     for moves in audit.batches.values():
         kinds = [Path(move.path).suffix or Path(move.path).name for move in moves]
         assert kinds == [".pack", ".idx", "main"]
+    for path in ("objects/pack/", "refs/heads/main.lock"):  # of files that were made ahead, too
+        assert re.search(rf'link\("[^"]*/configsvc/spare/\d+", "[^"]*/{path}', traced.trace)
 
 
 @pytest.mark.slow

@@ -10,16 +10,14 @@ import pytest
 
 from configsvc.store.disk import Disk
 from configsvc.store.spares import SpareFiles
+from tests.store.sparing import spare_files
 from tests.store.waiting import eventually
 
 
 @pytest.fixture
 def spares(tmp_path: Path) -> Iterator[SpareFiles]:
-    made = SpareFiles(tmp_path / "spare", seldom=0)
-    assert not made.put(tmp_path / "first")
-    eventually(lambda: len(made) > 0)
-    yield made
-    made.close()
+    with spare_files(tmp_path / "spare") as made:
+        yield made
 
 
 def test_a_store_that_seldom_writes_has_none(tmp_path: Path) -> None:
@@ -52,6 +50,41 @@ def test_a_place_that_is_taken_is_left_alone(tmp_path: Path, spares: SpareFiles)
 
 def test_a_place_that_cannot_be_has_none(tmp_path: Path, spares: SpareFiles) -> None:
     assert not spares.put(tmp_path / "missing" / "here")
+
+
+def test_a_name_that_was_made_after_all_is_not_given_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spares: SpareFiles
+) -> None:
+    link = os.link
+
+    def doubtful(source: Path, target: Path) -> None:
+        link(source, target)
+        raise FileExistsError(17, "File exists")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", doubtful)
+        with pytest.raises(FileExistsError):
+            spares.put(tmp_path / "made")
+    for number in range(50):
+        eventually(lambda: len(spares) > 0)
+        assert spares.put(tmp_path / str(number))
+        assert not (tmp_path / str(number)).samefile(tmp_path / "made")
+
+
+def test_where_no_thread_can_be_started_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    spares = SpareFiles(tmp_path / "spare", seldom=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        assert not any(spares.put(tmp_path / "here") for _ in range(5))
+    spares.put(tmp_path / "here")
+    spares.put(tmp_path / "here")
+    eventually(lambda: len(spares) > 0)
+    spares.close()
 
 
 def test_where_none_can_be_made_there_are_none(tmp_path: Path) -> None:
