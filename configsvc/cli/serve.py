@@ -226,20 +226,23 @@ def _uncollected() -> Iterator[None]:
 
 
 def _tell_ready(settings: Settings, service: ConfigService, listener: socket.socket) -> None:
-    gc.freeze()  # no collection need look at what is there now
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     host, port = listener.getsockname()[:2]
     scheme = "http" if settings.tls_certificate is None else "https"
     place = f"{settings.repo.absolute()} at {scheme}://{Address(host, port)}"
     click.echo(f"configsvc {__version__} serving {place} (revision {service.snapshot().revision})")
-    threading.Thread(target=_import_the_rest, name="configsvc-imports", daemon=True).start()
+    threading.Thread(target=_finish_start, name="configsvc-start", daemon=True).start()
 
 
-def _import_the_rest() -> None:
-    """Import what a start does without, so that no request has to."""
+def _finish_start() -> None:
+    """Do what a start does not wait for: import the rest, so that no request has to, and collect garbage."""
     for name in NOT_AT_START:
         try:
             import_module(name)
         except (ImportError, OSError) as error:
             _log.warning("%s: not imported yet: %s", name, error)
+    # A full collection waits until there is a quarter more than the last one left; and none need
+    # look at what is there now.
+    gc.collect()
+    gc.freeze()
