@@ -107,15 +107,11 @@ def serve(settings: Settings) -> None:
         RepositoryUnusable: The repository cannot be opened as it is, or a library is older than is safe.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with _uncollected():
-        _serve(settings)
-
-
-def _serve(settings: Settings) -> None:
     check_floors()
     pushers, metrics = Pushers(), Metrics()
     # The address first: it costs nothing to find it taken before the repository is opened.
     with (
+        _uncollected(),
         listening_socket(settings) as listener,
         _traced(settings) as tracer,
         open_instance(settings, on_batch=metrics.note_batch, tracer=tracer or UNTRACED) as instance,

@@ -110,7 +110,7 @@ class Tree:
         if before is None:
             return Tree(self._with(name, entry), _UNSEALED, folders=folders)
         if before.mode == entry.mode:
-            return Tree(self._patched(name, entry), _UNSEALED, starts=self._starts, folders=folders)
+            return Tree(self._patched(name, entry.id), _UNSEALED, starts=self._starts, folders=folders)
         return Tree(self._rebuilt(changes), _UNSEALED, folders=folders)
 
     def with_file(self, parts: list[bytes], blob_id: bytes, load: Load, objects: Objects) -> Tree | None:
@@ -140,16 +140,15 @@ class Tree:
         start = self._starts.get(name)
         if start is None or not self.raw.startswith(mode, start):
             return None
-        place = start + len(mode) + len(name) + 1
-        if self.raw.startswith(id_, place):
+        raw = self._patched(name, id_)
+        if raw == self.raw:
             return self
-        raw = b"%b%b%b" % (self.raw[:place], id_, self.raw[place + _ID_BYTES :])
         return Tree(raw, add_object(objects, "tree", raw), starts=self._starts, folders=folders)
 
-    def _patched(self, name: bytes, entry: TreeEntry) -> bytes:
+    def _patched(self, name: bytes, id_: bytes) -> bytes:
         start = self._starts[name]
         place = start + _mode_chars(self.raw, start) + len(name) + 2
-        return self.raw[:place] + entry.id + self.raw[place + _ID_BYTES :]
+        return b"%b%b%b" % (self.raw[:place], id_, self.raw[place + _ID_BYTES :])
 
     def _without(self, name: bytes) -> bytes:
         start = self._starts[name]

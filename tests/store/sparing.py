@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from configsvc.store.spares import SpareFiles
-from tests.store.waiting import eventually
+from tests.store.gitrepo import wait_until
 
 
 @contextmanager
@@ -15,5 +15,5 @@ def spare_files(folder: Path) -> Iterator[SpareFiles]:
     """Yield spare files of which some are there."""
     with closing(SpareFiles(folder, seldom=0)) as spares:
         assert not spares.put(folder / "none")
-        eventually(lambda: len(spares) > 0)
+        wait_until(lambda: len(spares) > 0)
         yield spares

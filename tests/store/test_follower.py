@@ -12,9 +12,8 @@ import pytest
 from configsvc.store.follower import Follower
 from configsvc.store.objects import object_id
 from configsvc.store.worktree import WorkTree
-from tests.store.gitrepo import assert_sound, git
+from tests.store.gitrepo import WAIT_S, assert_sound, git, wait_until
 from tests.store.treelab import Lab
-from tests.store.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +95,7 @@ def test_files_and_index_follow_without_a_flush(lab: Lab, started: Callable[...,
     follower = started(index_interval_s=0.01)
     for content in (V1, V2):
         follower.notify(lab.land({"nginx.json": content}))
-        eventually(lambda: lab.status() == "")
+        wait_until(lambda: lab.status() == "")
         assert lab.read("nginx.json") == content
 
 
@@ -118,7 +117,7 @@ def test_notify_does_not_wait_for_the_disk(lab: Lab, tree: Watched, started: Cal
     for content in (V1, V2) * 50:
         lab.pretend("nginx.json", content)
         follower.notify(["nginx.json"])
-    eventually(lambda: len(tree.updates) == 1)
+    wait_until(lambda: len(tree.updates) == 1)
     assert not follower.flush(0.01)
     assert len(tree.updates) == 1
     lab.land({"nginx.json": V2})
@@ -137,8 +136,8 @@ def test_the_index_is_written_now_and_then_under_load(
         seen = len(tree.updates)
         lab.pretend("nginx.json", content)
         follower.notify(["nginx.json"])
-        eventually(lambda seen=seen: len(tree.updates) > seen)  # type: ignore[misc]
-    eventually(lambda: lab.read("nginx.json") == V2)
+        wait_until(lambda seen=seen: len(tree.updates) > seen)  # type: ignore[misc]
+    wait_until(lambda: lab.read("nginx.json") == V2)
     assert tree.index_writes == 1
     lab.land({"nginx.json": V2})
     assert follower.flush(WAIT_S)
@@ -158,7 +157,7 @@ def test_it_gives_way_to_writers_until_it_is_wanted(
     assert tree.updates == [{"nginx.json"}]
     follower.notify(lab.land({"nginx.json": V1}))
     tree.writers_wait.clear()
-    eventually(lambda: len(tree.updates) == 2)
+    wait_until(lambda: len(tree.updates) == 2)
 
 
 def test_it_gives_way_to_writers_for_so_long_and_no_longer(
@@ -167,7 +166,7 @@ def test_it_gives_way_to_writers_for_so_long_and_no_longer(
     follower = started(max_lag_s=0.01)
     tree.writers_wait.set()
     follower.notify(lab.land({"nginx.json": V1}))
-    eventually(lambda: lab.status() == "")
+    wait_until(lambda: lab.status() == "")
     assert lab.read("nginx.json") == V1
 
 
@@ -175,7 +174,7 @@ def test_a_held_index_lock_is_waited_for(lab: Lab, started: Callable[..., Follow
     follower = started(retry_interval_s=0.01)
     (lab.git_dir / "index.lock").touch()
     follower.notify(lab.land({"nginx.json": V1}))
-    eventually(lambda: lab.read("nginx.json") == V1)
+    wait_until(lambda: lab.read("nginx.json") == V1)
     assert not follower.flush(0.05)
     (lab.git_dir / "index.lock").unlink()
     assert follower.flush(WAIT_S)
@@ -188,7 +187,7 @@ def test_a_failure_is_logged_once_and_tried_again(
     tree.error = RuntimeError("out of order")
     follower = started(retry_interval_s=0.005)
     follower.notify(lab.land({"nginx.json": V1}))
-    eventually(lambda: len(tree.updates) > 3)
+    wait_until(lambda: len(tree.updates) > 3)
     assert not follower.flush(0.0)
     tree.error = None
     assert follower.flush(WAIT_S)
@@ -201,8 +200,8 @@ def test_a_file_in_use_is_brought_up_when_it_is_free(lab: Lab, started: Callable
     follower = started(retry_interval_s=0.01)
     with (lab.root / "nginx.json").open("r+"):
         follower.notify(lab.land({"nginx.json": V1, "other.json": V1}))
-        eventually(lambda: "nginx.json" in follower.local_edits)
-        eventually(lambda: lab.read("other.json") == V1)
+        wait_until(lambda: "nginx.json" in follower.local_edits)
+        wait_until(lambda: lab.read("other.json") == V1)
     assert follower.flush(WAIT_S)
     assert follower.local_edits == {}
     lab.assert_clean()
@@ -228,10 +227,10 @@ def test_a_note_is_logged_when_it_comes_and_when_it_goes(
     caplog.set_level(logging.INFO)
     follower = started(check_interval_s=0.01)
     git(lab.root, "checkout", "-q", "--detach")
-    eventually(lambda: "working-tree-elsewhere" in follower.notes)
+    wait_until(lambda: "working-tree-elsewhere" in follower.notes)
     git(lab.root, "checkout", "-q", "main")
-    eventually(lambda: follower.notes == {})
-    eventually(lambda: "working tree: working-tree-elsewhere: over" in caplog.messages)
+    wait_until(lambda: follower.notes == {})
+    wait_until(lambda: "working tree: working-tree-elsewhere: over" in caplog.messages)
 
 
 def test_a_reset_is_repaired_by_the_check(lab: Lab, started: Callable[..., Follower]) -> None:
@@ -239,7 +238,7 @@ def test_a_reset_is_repaired_by_the_check(lab: Lab, started: Callable[..., Follo
     follower.notify(lab.land({"nginx.json": V1, "new.json": V0}))
     assert follower.flush(WAIT_S)
     git(lab.root, "read-tree", "-u", "--reset", "HEAD~1")
-    eventually(lambda: lab.status() == "")
+    wait_until(lambda: lab.status() == "")
     assert lab.read("new.json") == V0
 
 
@@ -248,9 +247,9 @@ def test_an_edit_that_nothing_touched_is_found_by_the_comparison(
 ) -> None:
     follower = started(reconcile_interval_s=0.01)
     lab.write("nginx.json", MINE)
-    eventually(lambda: follower.local_edits == {"nginx.json": "edited"})
+    wait_until(lambda: follower.local_edits == {"nginx.json": "edited"})
     lab.write("nginx.json", V0)
-    eventually(lambda: follower.local_edits == {})
+    wait_until(lambda: follower.local_edits == {})
 
 
 def test_close_finishes_what_waits(lab: Lab, tree: Watched) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from configsvc.store.disk import Disk
 from configsvc.store.spares import SpareFiles
+from tests.store.gitrepo import wait_until
 from tests.store.sparing import spare_files
-from tests.store.waiting import eventually
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_spare_file_is_at_its_place_alone_and_empty(tmp_path: Path, spares: Sp
 
 def test_there_are_always_more_of_them(tmp_path: Path, spares: SpareFiles) -> None:
     for number in range(100):
-        eventually(lambda: len(spares) > 0)
+        wait_until(lambda: len(spares) > 0)
         assert spares.put(tmp_path / str(number))
 
 
@@ -66,7 +66,7 @@ def test_a_name_that_was_made_after_all_is_not_given_twice(
         with pytest.raises(FileExistsError):
             spares.put(tmp_path / "made")
     for number in range(50):
-        eventually(lambda: len(spares) > 0)
+        wait_until(lambda: len(spares) > 0)
         assert spares.put(tmp_path / str(number))
         assert not (tmp_path / str(number)).samefile(tmp_path / "made")
 
@@ -83,7 +83,7 @@ def test_where_no_thread_can_be_started_there_are_none(
         assert not any(spares.put(tmp_path / "here") for _ in range(5))
     spares.put(tmp_path / "here")
     spares.put(tmp_path / "here")
-    eventually(lambda: len(spares) > 0)
+    wait_until(lambda: len(spares) > 0)
     spares.close()
 
 
@@ -100,7 +100,7 @@ def test_what_a_dead_process_left_goes_and_nothing_stays_at_the_end(tmp_path: Pa
     spares = SpareFiles(tmp_path / "spare", seldom=0)
     assert not (tmp_path / "spare").exists()
     spares.put(tmp_path / "here")
-    eventually(lambda: len(spares) > 0)
+    wait_until(lambda: len(spares) > 0)
     spares.close()
     spares.close()
     assert not (tmp_path / "spare").exists()
